@@ -1,0 +1,97 @@
+"""Footprint shapes and their kernels: where the items of one strike lie around its centre.
+
+Reads   standard deviations in metres, a bearing, a kind
+Gives   `Footprint`, and `kernels`: one square table per footprint, each summing to 1
+Knows   nothing of strikes, effort or data
+Start   at `kernels`
+
+Symbols: k_j(x) share of a strike's items that falls in the cell at offset x from its centre; R reach in cells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+KINDS = ("gaussian", "heavy")
+TAIL_SHARE = 0.04  # heavy = 0.96 N(Σ) + 0.04 N(1.8² Σ): docs/explanation/model.md, "Footprints"
+TAIL_SCALE = 1.8
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """One footprint shape: a Gaussian (`kind="gaussian"`) or one with a heavy tail (`kind="heavy"`).
+
+    `bearing_deg` is the direction of the long axis, clockwise from north; `weight` its prior weight among the
+    shapes (weights are normalised over the shapes of a prior).
+    """
+
+    sigma_major_m: float
+    sigma_minor_m: float
+    bearing_deg: float = 0.0
+    weight: float = 1.0
+    kind: str = "gaussian"
+
+    def __post_init__(self) -> None:
+        if not (self.sigma_major_m > 0 and self.sigma_minor_m > 0 and self.weight >= 0):
+            raise ValueError(f"a footprint needs sigmas above 0 and a weight of at least 0; got {self}")
+        if self.kind not in KINDS:
+            raise ValueError(f"footprint kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
+
+    @property
+    def reach_m(self) -> float:
+        """Distance beyond which no item is expected: 3 of the largest standard deviation, 4 with a heavy tail."""
+        return (3.0 if self.kind == "gaussian" else 4.0) * max(self.sigma_major_m, self.sigma_minor_m)
+
+    def scaled(self, factor: float) -> Footprint:
+        """The same shape `factor` times as large."""
+        return Footprint(
+            self.sigma_major_m * factor, self.sigma_minor_m * factor, self.bearing_deg, self.weight, self.kind
+        )
+
+
+def reach_cells(footprints: Sequence[Footprint], cell_m: float) -> int:
+    """Half side R, in cells, of the window that holds every footprint."""
+    return math.ceil(max(footprint.reach_m for footprint in footprints) / cell_m - 1e-9)
+
+
+def kernels(footprints: Sequence[Footprint], cell_m: float) -> NDArray[np.float64]:
+    """Give one table per footprint: the share of a strike's items in each cell around its centre.
+
+    Parameters
+    ----------
+    footprints : sequence of Footprint
+    cell_m : float
+        Cell side in metres.
+
+    Returns
+    -------
+    ndarray of float, shape (footprints, 2R + 1, 2R + 1)
+        Density at the offset between cell centres, normalised to sum to 1 over the window of ±R cells.
+        Rows run from north to south.
+
+    Examples
+    --------
+    >>> k = kernels([Footprint(80, 40, bearing_deg=45)], 25.0)
+    >>> k.shape, round(float(k.sum()), 9)
+    ((1, 21, 21), 1.0)
+    """
+    reach = reach_cells(footprints, cell_m)
+    offsets = np.arange(-reach, reach + 1) * cell_m
+    north, east = -offsets[:, None], offsets[None, :]
+    tables = np.empty((len(footprints), offsets.size, offsets.size))
+    for table, footprint in zip(tables, footprints, strict=True):
+        bearing = math.radians(footprint.bearing_deg)
+        along = (east * math.sin(bearing) + north * math.cos(bearing)) / footprint.sigma_major_m
+        across = (east * math.cos(bearing) - north * math.sin(bearing)) / footprint.sigma_minor_m
+        squared = along**2 + across**2
+        density = np.exp(-squared / 2)
+        if footprint.kind == "heavy":
+            tail = np.exp(-squared / (2 * TAIL_SCALE**2)) / TAIL_SCALE**2
+            density = (1 - TAIL_SHARE) * density + TAIL_SHARE * tail
+        table[:] = density / density.sum()
+    return tables
