@@ -1,0 +1,211 @@
+"""Fit the strike-cluster model: tables, several chains, convergence, one `Posterior`.
+
+Reads   a grid, effort, finds and a fixed prior, as arrays
+Gives   `Posterior`
+Knows   nothing of files, coordinates or dates; never prints; progress goes to a callback
+Start   at `fit`
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fadeout.model import chain as chains_of
+from fadeout.model.convergence import Diagnostics, diagnose, nothing_to_sample
+from fadeout.model.effort import Effort, Lattice, StoppedBox, check_effort
+from fadeout.model.grid import Grid
+from fadeout.model.posterior import Posterior
+from fadeout.model.prior import Prior
+
+Progress = Callable[[float, str], None]
+
+CHAINS = 4
+EXTENSIONS = 4  # a fit that has not converged is run on, at most this many times its first length
+
+
+def fit(
+    grid: Grid,
+    effort: ArrayLike,
+    finds: ArrayLike,
+    prior: Prior,
+    *,
+    stopped: Sequence[StoppedBox] = (),
+    reporting: ArrayLike | None = None,
+    excluded: ArrayLike | None = None,
+    find_search: ArrayLike | None = None,
+    pad: bool = True,
+    chains: int = CHAINS,
+    sweeps: int | None = None,
+    seed: int = 1,
+    progress: Progress | None = None,
+    threads: int | None = None,
+) -> Posterior:
+    """Fit strikes to finds under search effort and give the posterior of what remains.
+
+    Parameters
+    ----------
+    grid : Grid
+    effort : array, shape (rows, cols)
+        Probability that an item lying in the cell was detected by structured, complete search; 0 is *not searched*.
+    finds : array of int, shape (n, 2)
+        Row and column of each found item.
+    prior : Prior
+    stopped : sequence of StoppedBox
+        Boxes left at their first find; the share covered is drawn in the chain. Not part of `effort`.
+    reporting : array, shape (rows, cols), optional
+        Effort of opportunistic reports. It lowers what remains but is no search.
+    excluded : array of bool, shape (rows, cols), optional
+        Ground that cannot hold items.
+    find_search : array of int, shape (n,), optional
+        Which search found each item. Kept with the posterior; it matters once detection is learned.
+    pad : bool
+        Whether strikes may be centred outside the grid, within one footprint's reach.
+    chains, sweeps : int
+        Chains, and sweeps per chain after warm-up. Without `sweeps` the fit chooses a length by the number of
+        finds and runs on, up to four times that, until the chains agree.
+    seed : int
+        Same inputs and seed give the same posterior.
+    progress : callable (share done 0 to 1, words), optional
+    threads : int, optional
+        Threads for the chains; all processors by default. The result does not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, a probability lies outside 0 to 1, or a find lies where nothing was searched.
+
+    Notes
+    -----
+    docs/explanation/model.md gives the model and the moves.
+
+    Examples
+    --------
+    >>> from fadeout.model import Footprint, Grid, Prior, fit
+    >>> prior = Prior(strikes_per_km2=1.0, items_per_strike=30.0, items_shape=1.0, background_per_km2=0.2,
+    ...               footprints=[Footprint(sigma_major_m=80, sigma_minor_m=40, bearing_deg=45)])
+    >>> nothing_searched = fit(Grid(20, 20, 25.0), np.zeros((20, 20)), np.empty((0, 2), int), prior, pad=True)
+    >>> round(float(nothing_searched.expected_remaining.sum()), 1)  # 0.25 km² × (1 × 30 + 0.2): the prior back
+    7.5
+    """
+    report = progress or (lambda done, words: None)
+    checked = check_effort(grid, effort, stopped=stopped, reporting=reporting, excluded=excluded)
+    places = check_finds(checked, finds)
+    searches = _check_searches(find_search, len(places))
+    report(0.0, "exposures")
+    lattice = Lattice(grid, prior.footprints, pad)
+    tables = chains_of.tabulate(checked, lattice, prior, places)
+    report(0.05, "chains")
+    if len(places) == 0:
+        draws, diagnostics = chains_of.no_draws(tables), nothing_to_sample()
+    else:
+        draws, diagnostics = _run_chains(tables, chains, sweeps, seed, report, threads)
+    report(1.0, "done")
+    return Posterior(
+        grid=grid,
+        prior=prior,
+        finds=places,
+        find_search=searches,
+        searched=checked,
+        lattice=lattice,
+        tables=tables,
+        draws_taken=draws,
+        diagnostics=diagnostics,
+    )
+
+
+def check_finds(effort: Effort, finds: ArrayLike) -> NDArray[np.int64]:
+    """Check that each find lies on the grid, outside excluded ground, where something was searched; raise ValueError."""
+    places = np.asarray(finds)
+    if places.size == 0:
+        places = np.empty((0, 2), dtype=np.int64)
+    if places.ndim != 2 or places.shape[1] != 2:
+        raise ValueError(f"finds must have shape (n, 2), row and column; got {places.shape}")
+    if not np.all(places == np.floor(places)):
+        raise ValueError("finds must be whole rows and columns")
+    places = places.astype(np.int64)
+    detectable = effort.detected > 0
+    for box in effort.stopped:
+        detectable |= box.mask
+    detectable &= ~effort.excluded
+    rows, cols = effort.grid.shape
+    for number, (row, col) in enumerate(places):
+        if not (0 <= row < rows and 0 <= col < cols):
+            raise ValueError(f"find {number} lies at row {row}, col {col}; the grid has {rows} × {cols} cells")
+        if not detectable[row, col]:
+            raise ValueError(
+                f"find {number} lies at row {row}, col {col}, where all effort is 0: an item cannot be found where "
+                "nobody searched. Give the search or the reporting effort that found it."
+            )
+    for number, box in enumerate(effort.stopped):
+        if not 0 <= box.find < len(places):
+            raise ValueError(f"stopped box {number} names find {box.find}; there are {len(places)} finds")
+        if not box.mask[tuple(places[box.find])]:
+            raise ValueError(f"stopped box {number} does not cover its find {box.find}")
+    return places
+
+
+def _check_searches(find_search: ArrayLike | None, count: int) -> NDArray[np.int64]:
+    searches = np.full(count, -1) if find_search is None else np.asarray(find_search)
+    if searches.shape != (count,):
+        raise ValueError(f"find_search must name one search for each of {count} finds; got shape {searches.shape}")
+    return searches.astype(np.int64)
+
+
+def planned_sweeps(finds: int) -> int:
+    """Sweeps per chain to begin with: many where they are cheap, at least 400."""
+    return int(np.clip(40_000 // max(finds, 1), 400, 4_000))
+
+
+def _run_chains(
+    tables: chains_of.Tables, chains: int, sweeps: int | None, seed: int, report: Progress, threads: int | None
+) -> tuple[chains_of.Draws, Diagnostics]:
+    """Run the chains side by side until they agree (or for just `sweeps`); the seed alone decides what they draw."""
+    if chains < 1 or (sweeps is not None and sweeps < 4):
+        raise ValueError(f"a fit needs at least 1 chain and 4 sweeps; got {chains} and {sweeps}")
+    length = planned_sweeps(tables.count) if sweeps is None else sweeps
+    blocks = EXTENSIONS if sweeps is None else 1
+    warm_up = max(50, length // 4)
+    seeds = np.random.SeedSequence(seed).spawn(chains)
+    runs = [chains_of.Chain(tables, np.random.default_rng(s), number) for number, s in enumerate(seeds)]
+    stop = threading.Event()
+    done = [0] * chains
+
+    def advance(number: int, count: int, keep: bool) -> None:
+        runs[number].advance(count, keep, stop, lambda n: done.__setitem__(number, done[number] + n))
+
+    workers = max(1, min(chains, threads or os.cpu_count() or 1))
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for block in range(blocks):
+                planned = chains * (warm_up + (block + 1) * length)
+                jobs = [pool.submit(_both, advance, n, warm_up if block == 0 else 0, length) for n in range(chains)]
+                while wait(jobs, 0.1).not_done:
+                    report(0.05 + 0.9 * min(1.0, sum(done) / planned), f"chains, {sum(done):,} of {planned:,} sweeps")
+                for job in jobs:
+                    job.result()
+                diagnostics = _diagnose(runs)
+                if diagnostics.converged:
+                    break
+        except BaseException:
+            stop.set()
+            raise
+    return chains_of.gather_draws(tables, runs), diagnostics
+
+
+def _both(advance: Callable[[int, int, bool], None], number: int, warm_up: int, length: int) -> None:
+    advance(number, warm_up, False)
+    advance(number, length, True)
+
+
+def _diagnose(runs: Sequence[chains_of.Chain]) -> Diagnostics:
+    traces = np.stack([run.trace() for run in runs])
+    if not math.isfinite(float(traces.sum())):
+        raise ValueError("the chains gave figures that are not finite; check the prior's values")
+    return diagnose(traces[:, :, 0], traces[:, :, 1])
