@@ -25,8 +25,8 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 KEPT = 250  # partitions kept per chain and block, at least: enough for 90 % intervals over four chains
-KEPT_SMALL = 10_000  # finds × partitions kept per chain and block, where that is more (at most 1,000 partitions)
-REDRAWN = 112  # finds × templates drawn anew for each kept partition, where that is more than one (at most 16)
+KEPT_SMALL = 4_000  # finds × partitions kept per chain and block, where that is more (at most all)
+REDRAWN = 64  # finds × templates drawn anew for each kept partition, where that is more than one (at most 8)
 START_SHARE = 0.5  # share of a stopped box covered, where the chains begin
 BOXES_A_SWEEP = 16  # stopped boxes whose share is drawn in one sweep
 PLACE_REACH = 4.0  # a record's place is followed to this many standard deviations
@@ -314,8 +314,8 @@ class Chain:
     ) -> None:
         """Move on by `sweeps`; keep traces and evenly spaced states if asked; leave early when `stop` is set."""
         count = self.tables.count
-        step = max(1, sweeps // min(max(KEPT, KEPT_SMALL // count), 1000))
-        proposals = count / 40.0
+        step = max(1, sweeps // min(max(KEPT, KEPT_SMALL // count), 4000))
+        proposals = count / 80.0
         for done in range(0, sweeps, step):
             if stop.is_set():
                 return
@@ -335,7 +335,7 @@ class Chain:
         used = np.flatnonzero(s.finds[: s.top[0]] > 0)
         place = np.full(s.finds.size + 1, -1, np.int32)
         place[used] = np.arange(len(used))
-        times = min(max(REDRAWN // self.tables.count, 1), 16)
+        times = min(max(REDRAWN // self.tables.count, 1), 8)
         templates = np.stack([s.footprint[used], s.row[used], s.col[used]], axis=1)[None]
         if times > 1:
             templates = np.empty((times, len(used), 3), np.int32)

@@ -160,7 +160,7 @@ def _check_searches(find_search: ArrayLike | None, count: int) -> NDArray[np.int
 
 def planned_sweeps(finds: int) -> int:
     """Sweeps per chain to begin with: many where they are cheap, at least 400."""
-    return int(np.clip(40_000 // max(finds, 1), 400, 4_000))
+    return int(np.clip(16_000 // max(finds, 1), 400, 4_000))
 
 
 def _run_chains(

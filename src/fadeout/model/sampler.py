@@ -136,6 +136,13 @@ def strike_rate(field, records, state, k):
     return records.rate[state.record[k]] + e, records.shape[state.record[k]]
 
 
+@njit(nogil=True, cache=True, error_model="numpy")
+def row_of_kernel(items, i, j, r, c0, side):
+    """Where in the flat kernel tables the row starts that item i sees from centres (r, c0), (r, c0 + 1), …"""
+    reach = side // 2
+    return (j * side + r - items.row[i] + reach) * side + c0 - items.col[i] + reach
+
+
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=True)
 def stack_likelihood(field, items, member, count, scratch):
     """Sum the members' log kernels over all centres in reach of all of them; False if there are none."""
@@ -149,17 +156,26 @@ def stack_likelihood(field, items, member, count, scratch):
     scratch.window[0], scratch.window[1], scratch.window[2], scratch.window[3] = r0, r1, c0, c1
     if r0 > r1 or c0 > c1:
         return False
-    width = c1 - c0 + 1
+    width, side = c1 - c0 + 1, field.kernel.shape[1]
+    like, tables = scratch.like.ravel(), field.log_kernel.ravel()  # flat views, so that the inner loops run as vectors
     for j in range(field.kernel.shape[0]):
         for r in range(r0, r1 + 1):
-            line = scratch.like[j, r - r0]
-            line[:width] = 0.0
-            for m in range(count):
-                i = member[m]
-                shift = c0 - items.col[i] + reach
-                table = field.log_kernel[j, r - items.row[i] + reach]
+            start = (j * side + r - r0) * side
+            line = like[start : start + width]
+            line[:] = 0.0
+            m = 0
+            while m + 1 < count:
+                first = row_of_kernel(items, member[m], j, r, c0, side)
+                second = row_of_kernel(items, member[m + 1], j, r, c0, side)
+                one, two = tables[first : first + width], tables[second : second + width]
                 for c in range(width):
-                    line[c] += table[shift + c]
+                    line[c] += one[c] + two[c]
+                m += 2
+            if m < count:
+                first = row_of_kernel(items, member[m], j, r, c0, side)
+                one = tables[first : first + width]
+                for c in range(width):
+                    line[c] += one[c]
     return True
 
 
@@ -173,16 +189,16 @@ def log_block(field, records, record, count, scratch):
     power = np.float32(a + count)
     r0, r1, c0, c1 = scratch.window[0], scratch.window[1], scratch.window[2], scratch.window[3]
     best = np.float32(-1e30)
-    shapes = field.kernel.shape[0]
+    shapes, width = field.kernel.shape[0], c1 - c0 + 1
     for j in range(shapes):
         for r in range(r0, r1 + 1):
-            line, like = scratch.value[j, r - r0], scratch.like[j, r - r0]
+            line, like = scratch.value[j, r - r0, :width], scratch.like[j, r - r0, :width]
             if record == FREE:
                 base = np.float32(field.log_density[j])
-                log_rate = field.log_rate[j, r]
-                for c in range(c0, c1 + 1):
-                    v = base + like[c - c0] - power * log_rate[c]
-                    line[c - c0] = v
+                log_rate = field.log_rate[j, r, c0 : c1 + 1]
+                for c in range(width):
+                    v = base + like[c] - power * log_rate[c]
+                    line[c] = v
                     best = max(best, v)
             else:
                 base = np.float32(field.log_weight[j])
@@ -201,8 +217,8 @@ def log_block(field, records, record, count, scratch):
     floor = best - np.float32(NEGLIGIBLE)
     for j in range(shapes):
         for r in range(r1 - r0 + 1):
-            line = scratch.value[j, r]
-            for c in range(c1 - c0 + 1):
+            line = scratch.value[j, r, :width]
+            for c in range(width):
                 if line[c] > floor:
                     total += math.exp(line[c] - best)
     scratch.total[0], scratch.total[1] = best, total
