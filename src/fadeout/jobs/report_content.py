@@ -1,0 +1,447 @@
+"""What the report says, in an order and in blocks that HTML and PDF share.
+
+Reads   an `Assessment` and its summary dictionary
+Gives   `build`: title, stamps, and six sections of blocks (text, figures, tables, maps) as plain JSON values
+Knows   nothing of HTML, Typst or matplotlib
+Start   at `build`
+
+Numbers have at most three significant digits and a unit; totals are medians with a 90 % interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fadeout.jobs.map_scene import Part, trace
+from fadeout.jobs.maps import MapPicture
+from fadeout.jobs.phrasing import chance, day, hectares, interval, number, percent
+
+Block = dict[str, Any]
+HANDLING = (
+    "For survey, clearance and information staff: exact positions are not for the public. An estimate and "
+    "advice; only a named person with authority cancels, reduces or releases ground."
+)
+
+
+def build(assessment: Any, summary: Mapping[str, Any], pictures: Mapping[str, MapPicture]) -> dict[str, Any]:
+    """Give the whole report as JSON values; the templates only lay it out."""
+    marks = stamps(summary)
+    area = summary["area"]
+    sections = [
+        section("glance", "At a glance", at_a_glance(summary)),
+        section(
+            "maps", "The maps", [{"kind": "maps", "keys_": ["effort", "remaining", "chance", "area"]}], True
+        ),
+        section("boxes", "Where to search next", next_boxes(summary), True),
+        section("completion", "Is it complete?", completion(summary)),
+        section("sure", "How sure this is", how_sure(summary)),
+        section("sources", "Where every number came from", sources(assessment, summary)),
+    ]
+    for count, one in enumerate(sections, start=1):
+        one["number"] = f"{count}"
+    return {
+        "lang": "en",
+        "title": summary["title"],
+        "subtitle": f"Estimate of cluster munition remnants. "
+        f"Information to {day(summary['information_date'])}. "
+        f"{hectares(area['assessed_m2'])} assessed, {area['crs']}, cells of {number(area['cell_m'])} m.",
+        "stamps": list(marks),
+        "stamp_lines": sum(1 + len(mark) // 105 for mark in marks),
+        "handling": HANDLING,
+        "widths": widths(pictures, marks),
+        "sections": sections,
+        "maps": {
+            key: {"svg": picture.svg, "alt": picture.alt, "caption": picture.description}
+            for key, picture in pictures.items()
+        },
+    }
+
+
+def widths(pictures: Mapping[str, MapPicture], marks: Sequence[str]) -> dict[str, float]:
+    """Widths in millimetres that put the first map on page 1 and the four others on page 2 (A4)."""
+    body = 297 - 29 - 6.5 * len(marks)
+    glance, *others = pictures.values()
+    tall = glance.height_mm / glance.width_mm
+    rows = sum(max(p.height_mm for p in pair) for pair in (others[:2], others[2:])) / others[0].width_mm
+    fitted = (body - 22) / rows
+    return {"glance": min(182.0, (body - 112) / tall), "maps": 89.0 if fitted < 76 else min(89.0, fitted)}
+
+
+def stamps(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words that stand on every page and in every map: what was simulated, and checks that failed."""
+    marks = [summary["stamp"]] if summary["stamp"] else []
+    failed = [check["name"] for check in summary["checks"]["items"] if not check["passed"]]
+    if not summary["checks"]["passed"]:
+        marks.append(
+            f"CHECKS FAILED: {', '.join(failed) or 'see section 5'}. Do not decide on these figures."
+        )
+    return tuple(marks)
+
+
+def parts(assessment: Any, summary: Mapping[str, Any]) -> tuple[Part, ...]:
+    """The polygons of the hazardous area with the ids they have in every product, largest first."""
+    import shapely
+
+    gridded = assessment.gridded
+    shape = trace(assessment.area.cells, gridded.west, gridded.north, gridded.grid.cell_m)
+    polygons = sorted(shapely.get_parts(shape), key=lambda polygon: -polygon.area)
+    return tuple(
+        Part(one["id"], polygon)
+        for one, polygon in zip(summary["hazardous_area"]["parts"], polygons, strict=True)
+    )
+
+
+# ---- 1 At a glance --------------------------------------------------------------------------
+
+
+def at_a_glance(summary: Mapping[str, Any]) -> list[Block]:
+    checks = summary["checks"]
+    verdict = "passed. " if checks["passed"] else "FAILED. Do not decide on these figures. "
+    return [
+        {"kind": "figures", "figures": three_figures(summary)},
+        text(what_we_know(summary), "What we know."),
+        text(what_we_do_not_know(summary), "What we do not know."),
+        text(what_to_do_next(summary), "What to do next."),
+        {"kind": "checks", "lead": "Checks of the fit:", "text": verdict + checks["words"]},
+        {"kind": "map", "key": "glance"},
+    ]
+
+
+def three_figures(summary: Mapping[str, Any]) -> list[Block]:
+    """Items remaining, hectares of the hazardous area, and the chance that nothing lies outside it."""
+    remaining, hazard = summary["remaining"], summary["hazardous_area"]
+    outside = summary["completion"][0]
+    return [
+        {
+            "label": "Items remaining in the assessed ground",
+            "value": number(remaining["median"]),
+            "range": interval(remaining["low"], remaining["high"]),
+            "note": "median, with the interval that holds the number with a chance of 90 %",
+        },
+        {
+            "label": "Suspected hazardous area",
+            "value": hectares(hazard["area_m2"]),
+            "range": f"leaves out {percent(hazard['share_left_out'])} of items, "
+            f"at confidence {percent(hazard['confidence'])}",
+            "note": hazard_note(hazard),
+        },
+        {
+            "label": "Chance that nothing is left outside it",
+            "value": chance(outside["p_none"]),
+            "range": f"items outside: {interval(outside['low'], outside['high'])}",
+            "note": "most of it from ground that nobody searched",
+        },
+    ]
+
+
+def hazard_note(hazard: Mapping[str, Any]) -> str:
+    count = len(hazard["parts"])
+    if not count:
+        return "no strike with finds, so no area follows; unexplored ground is totalled apart"
+    asked = f"asked: at most {percent(hazard['asked_share'])}, at {percent(hazard['asked_confidence'])}"
+    return f"{count} part{'s' * (count != 1)}; {asked}: {'met' if hazard['met'] else 'NOT MET'}"
+
+
+def what_we_know(summary: Mapping[str, Any]) -> str:
+    """Finds, searched ground, and what the strikes with finds still hold."""
+    found, area = summary["found"], summary["area"]
+    searched = f"{hectares(area['searched_m2'])} of {hectares(area['assessed_m2'])}"
+    if not area["searched_m2"]:
+        return "No search has been done here. " + other_evidence(found)
+    items = f"{found['items']} item{'s' * (found['items'] != 1)}" if found["items"] else "no item"
+    held = summary["hazardous_area"]["expected_inside"]
+    after = f" About {number(held)} items are expected in the hazardous area." if found["items"] else ""
+    return f"{searched} were searched, and {items} found. {other_evidence(found)}{after}"
+
+
+def other_evidence(found: Mapping[str, Any]) -> str:
+    kinds = [
+        (found[key], one if found[key] == 1 else many)
+        for key, one, many in (
+            ("fragments", "fragment", "fragments"),
+            ("accidents", "accident", "accidents"),
+            ("reports", "report", "reports"),
+            ("strike_records", "strike record", "strike records"),
+        )
+    ]
+    told = [f"{count} {words}" for count, words in kinds if count]
+    return f"Also known: {listed(told)}." if told else "There is no other evidence and no strike record."
+
+
+def what_we_do_not_know(summary: Mapping[str, Any]) -> str:
+    area, remaining = summary["area"], summary["remaining"]
+    if area["not_searched_m2"] <= 0:
+        return "All of the assessed ground was searched once or more; what a search misses is only estimated."
+    bare = f"{hectares(area['not_searched_m2'])} were never searched. No find there says nothing."
+    items = number(remaining["unexplored"])
+    return f"{bare} About {items} items are expected from strikes of which nothing was found."
+
+
+def what_to_do_next(summary: Mapping[str, Any]) -> str:
+    boxes = summary["next_boxes"]
+    if not summary["checks"]["passed"]:
+        return "Repair what the checks name (section 5) and assess again; until then, decide nothing on this."
+    if not boxes:
+        return "No box is left to search here; see section 4 on completion before any decision."
+    first = boxes[0]
+    several = f"the {len(boxes)} boxes" if len(boxes) > 1 else "the box"
+    return (
+        f"Search {several} of section 3 in their order, rank 1 first ({first['mgrs']}, chance of a find "
+        f"{chance(first['p_find'])}). Enter what was found and not found, then assess again."
+    )
+
+
+# ---- 3 Next boxes ---------------------------------------------------------------------------
+
+
+def next_boxes(summary: Mapping[str, Any]) -> list[Block]:
+    rows = [
+        [
+            str(box["rank"]),
+            box["utm"],
+            box["mgrs"],
+            chance(box["p_find"]),
+            number(box["expected_remaining"]),
+            box["reason"],
+        ]
+        for box in summary["next_boxes"]
+    ]
+    side = number(summary["area"]["box_side_m"])
+    columns = [
+        column("Rank", "right"),
+        column("UTM, centre", "fixed"),
+        column("MGRS", "fixed"),
+        column("Chance of a find", "right"),
+        column("Items expected", "right"),
+        column("Why", width="1"),
+    ]
+    lines = [
+        text(
+            f"Boxes of {side} m side, in the order in which they teach most. Carry this page; the same boxes "
+            "are in next_boxes.gpx and next_boxes.kml."
+        )
+    ]
+    empty = (
+        "No box is proposed: all ground that may be searched has been, or none is allowed. "
+        "Section 4 says what that means."
+    )
+    return [*(lines if rows else []), table("Next boxes", columns, rows, empty)]
+
+
+# ---- 4 Completion ---------------------------------------------------------------------------
+
+
+def completion(summary: Mapping[str, Any]) -> list[Block]:
+    statements = summary["completion"]
+    columns = [
+        column("Ground", width="1"),
+        column("Items remaining", "right"),
+        column("P(none left)", "right"),
+        column("from the prior alone", "right"),
+        column("asked", "right"),
+        column("after 1 clear pass", "right"),
+        column("after 2", "right"),
+        column("passes needed", "right"),
+    ]
+    rows = [
+        [
+            one["name"],
+            interval(one["low"], one["high"]),
+            chance(one["p_none"]),
+            chance(one["prior_p_none"]),
+            number(one["required"]),
+            *[chance(p) for p in (*one["p_none_after"], float("nan"), float("nan"))[:2]],
+            "more than tried" if one["passes_needed"] is None else str(one["passes_needed"]),
+        ]
+        for one in statements
+    ]
+    words = [text(one["words"], f"{one['name']}.") for one in statements]
+    return [
+        text(
+            "P(none left) is the chance that not one item remains. It counts as evidence only as far as it "
+            "exceeds what the prior alone gives. A clear pass is one more full search that finds nothing."
+        ),
+        table("Completion, and what further search would bring", columns, rows, "No ground was judged."),
+        *words,
+        *accept_on_zero(summary),
+    ]
+
+
+def accept_on_zero(summary: Mapping[str, Any]) -> list[Block]:
+    """The sampling rule beside the estimate: how many boxes must be found empty."""
+    rule = summary["accept_on_zero"]
+    return [
+        {"kind": "head", "text": "Beside it: accepting by sampling"},
+        text(
+            f"Of {rule['boxes']} boxes, {rule['sample']} drawn at random must be searched and all found "
+            f"empty, to be {percent(rule['confidence'])} sure that at least {percent(rule['share'])} of the "
+            "boxes are empty (accept on zero). This rule uses no prior; it takes a search to find everything, so it says "
+            "less where items are missed."
+        ),
+    ]
+
+
+# ---- 5 How sure -----------------------------------------------------------------------------
+
+
+def how_sure(summary: Mapping[str, Any]) -> list[Block]:
+    checks = summary["checks"]
+    rows = [[c["name"], "passed" if c["passed"] else "FAILED", c["words"]] for c in checks["items"]]
+    prior = [[one["name"], one["value"], one["source"]] for one in summary["prior"]]
+    return [
+        {"kind": "head", "text": "Checks of the fit"},
+        text(checks["words"]),
+        table(
+            "Checks",
+            [column("Check", width="1"), column("Result", "fixed"), column("In words", width="2.4")],
+            rows,
+            "No check was made.",
+        ),
+        {"kind": "head", "text": "What was believed before the search"},
+        table(
+            "Prior",
+            [column("Belief", width="1.2"), column("Value", width="1"), column("Source", width="2")],
+            prior,
+            "No prior stated.",
+        ),
+        {"kind": "head", "text": "What other beliefs would have given"},
+        sensitivity(summary),
+        text(what_moved(summary)),
+    ]
+
+
+def sensitivity(summary: Mapping[str, Any]) -> Block:
+    remaining, hazard = summary["remaining"], summary["hazardous_area"]
+    base = {
+        "name": "as assessed",
+        "expected": remaining["expected"],
+        **{key: remaining[key] for key in ("low", "high")},
+        "area_m2": hazard["area_m2"],
+        "p_none_outside": summary["completion"][0]["p_none"],
+    }
+    rows = [
+        [
+            one["name"],
+            number(one["expected"]),
+            interval(one["low"], one["high"]),
+            hectares(one["area_m2"]),
+            chance(one["p_none_outside"]),
+        ]
+        for one in (base, *summary["sensitivity"])
+    ]
+    columns = [
+        column("Prior", width="1"),
+        column("Expected items remaining", "right"),
+        column("Interval", "right"),
+        column("Hazardous area", "right"),
+        column("P(none left) outside", "right"),
+    ]
+    return table("Sensitivity to the prior", columns, rows, "")
+
+
+def what_moved(summary: Mapping[str, Any]) -> str:
+    """Which figures moved by more than a quarter under another prior, and which did not."""
+    if not summary["sensitivity"]:
+        return "No other prior was tried."
+    told = []
+    for words, key, base in (
+        ("expected items remaining", "expected", summary["remaining"]["expected"]),
+        ("hazardous area", "area_m2", summary["hazardous_area"]["area_m2"]),
+    ):
+        ratios = [(one[key] / base, one["name"]) for one in summary["sensitivity"]] if base else []
+        moved = [
+            f"{number(ratio, 2)} times as much with {name}" for ratio, name in ratios if abs(ratio - 1) > 0.25
+        ]
+        told.append(
+            f"The {words} moved: {listed(moved)}." if moved else f"The {words} moved by less than a quarter."
+        )
+    return " ".join(told) + " What moves with the prior rests on belief more than on the search."
+
+
+# ---- 6 Sources ------------------------------------------------------------------------------
+
+
+def sources(assessment: Any, summary: Mapping[str, Any]) -> list[Block]:
+    files = [[one["file"], ", ".join(one["layers"]) or "all", one["sha256"]] for one in summary["sources"]]
+    profile, info = summary["profile"], assessment.info
+    used = [f"fadeout {summary['version']}", f"Python {info.python}"]
+    used += [f"{name} {version}" for name, version in sorted(summary["versions"].items())]
+    values = [[one["name"], one["value"], one["source"]] for one in profile["rows"]]
+    blocks = [
+        table(
+            "Inputs",
+            [column("File", width="1"), column("Layers", width="1"), column("SHA-256", width="2.6")],
+            files,
+            "No input file is named.",
+            small=True,
+        ),
+        *[text(note, "Note.") for note in summary["notes"]],
+        text(f"Seed {summary['seed']}. Made on {day(info.created_at)} with {', '.join(used)}."),
+        text("This command makes the report again:"),
+        {"kind": "code", "text": summary["command"]},
+    ]
+    if summary.get("truth"):
+        rows = [[name.replace("_", " "), say(value)] for name, value in sorted(summary["truth"].items())]
+        blocks += [
+            table(
+                "The simulated truth, known because the data were made up",
+                [column("What", width="1"), column("Value", width="1")],
+                rows,
+                "",
+            )
+        ]
+    caption = f"Profile {profile['name']}, version {profile['version']} (SHA-256 {profile['digest']})"
+    columns = [column("Value", width="1.2"), column("Set to", width="1"), column("Source", width="3")]
+    return [
+        *blocks,
+        {"kind": "head", "text": "The profile: every value and its source"},
+        table(caption, columns, values, "The profile is empty.", small=True),
+    ]
+
+
+# ---- blocks ---------------------------------------------------------------------------------
+
+
+def section(id: str, title: str, blocks: Sequence[Block], new_page: bool = False) -> Block:
+    return {"id": id, "title": title, "blocks": list(blocks), "new_page": new_page}
+
+
+def text(words: str, lead: str = "") -> Block:
+    return {"kind": "text", "lead": lead, "text": words}
+
+
+def column(label: str, align: str = "left", width: str = "auto") -> Block:
+    return {"label": label, "align": align, "width": width}
+
+
+def table(
+    caption: str, columns: list[Block], rows: list[list[str]], empty: str, small: bool = False
+) -> Block:
+    """A table block; `empty` are the words that stand in its place when it has no row."""
+    return {
+        "kind": "table",
+        "caption": caption,
+        "columns": columns,
+        "rows": rows,
+        "empty": empty,
+        "small": small,
+    }
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as "a, b and c"."""
+    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
+
+
+def say(value: Any) -> str:
+    """Any JSON value in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float)):
+        return number(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(say(one) for one in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {say(one)}" for key, one in value.items())
+    return str(value)
