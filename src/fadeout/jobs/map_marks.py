@@ -49,11 +49,22 @@ EVIDENCE: dict[str, tuple[str, dict[str, Any]]] = {  # kind -> legend words, mar
     "accident": ("accident", {"marker": "^", "markersize": 5.0, "color": "black", **WHITE_EDGE}),
     "report": (
         "report, no item seen",
-        {"marker": "o", "markersize": 4.2, "markerfacecolor": "none", "markeredgecolor": "black"},
+        {
+            "color": "black",
+            "marker": "o",
+            "markersize": 4.2,
+            "markerfacecolor": "none",
+            "markeredgecolor": "black",
+        },
     ),
 }
-PLUS = {"marker": "+", "markersize": 6, "markeredgecolor": "black", "markeredgewidth": 1.1}
-ERROR_RING = {"markerfacecolor": "none", "markeredgecolor": "#333333", "markeredgewidth": 0.6}
+PLUS = {"color": "black", "marker": "+", "markersize": 6, "markeredgecolor": "black", "markeredgewidth": 1.1}
+ERROR_RING = {
+    "color": "#333333",
+    "markerfacecolor": "none",
+    "markeredgecolor": "#333333",
+    "markeredgewidth": 0.6,
+}
 LABEL, MOST_LABELS = 5.6, 9  # type size of the labels of areas, and how many of the largest get one
 Spot = tuple[float, float, float, float]  # a rectangle in page millimetres
 Place = tuple[float, float]

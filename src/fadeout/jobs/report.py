@@ -20,7 +20,7 @@ from typing import Any
 
 from fadeout.jobs import maps, report_content
 
-PAPERS = {"a4": "a4", "letter": "us-letter"}
+PAPERS = {"a4": ("a4", 297.0), "letter": ("us-letter", 279.4)}  # Typst's name, height in mm
 
 
 def write(assessment: Any, summary: dict[str, Any], folder: Path, *, paper: str = "a4") -> None:
@@ -46,7 +46,7 @@ def write(assessment: Any, summary: dict[str, Any], folder: Path, *, paper: str 
         raise ValueError(f"paper must be one of {', '.join(PAPERS)}; got {paper!r}")
     stamps = report_content.stamps(summary)
     pictures = maps.draw(assessment, report_content.parts(assessment, summary), stamps)
-    content = report_content.build(assessment, summary, pictures)
+    content = report_content.build(assessment, summary, pictures, PAPERS[paper][1])
     (folder / "report.html").write_text(html(content), encoding="utf-8")
     (folder / "report.pdf").write_bytes(pdf(content, assessment.info.created_at, paper))
 
@@ -85,7 +85,7 @@ def pdf(content: dict[str, Any], created_at: str, paper: str = "a4") -> bytes:
     source = files("fadeout.jobs").joinpath("templates", "report.typ").read_bytes()
     made_pdf: bytes = typst.compile(
         source,
-        sys_inputs={"content": json.dumps({**content, "paper": PAPERS[paper]}, ensure_ascii=False)},
+        sys_inputs={"content": json.dumps({**content, "paper": PAPERS[paper][0]}, ensure_ascii=False)},
         font_paths=fonts,
         timestamp=int(made.timestamp()),
         pdf_standards="ua-1",

@@ -24,8 +24,10 @@ HANDLING = (
 )
 
 
-def build(assessment: Any, summary: Mapping[str, Any], pictures: Mapping[str, MapPicture]) -> dict[str, Any]:
-    """Give the whole report as JSON values; the templates only lay it out."""
+def build(
+    assessment: Any, summary: Mapping[str, Any], pictures: Mapping[str, MapPicture], paper_mm: float = 297.0
+) -> dict[str, Any]:
+    """Give the whole report as JSON values, for paper `paper_mm` high; the templates only lay it out."""
     marks = stamps(summary)
     area = summary["area"]
     sections = [
@@ -49,7 +51,7 @@ def build(assessment: Any, summary: Mapping[str, Any], pictures: Mapping[str, Ma
         "stamps": list(marks),
         "stamp_lines": sum(1 + len(mark) // 105 for mark in marks),
         "handling": HANDLING,
-        "widths": widths(pictures, marks),
+        "widths": widths(pictures, marks, paper_mm),
         "sections": sections,
         "maps": {
             key: {"svg": picture.svg, "alt": picture.alt, "caption": picture.description}
@@ -58,14 +60,14 @@ def build(assessment: Any, summary: Mapping[str, Any], pictures: Mapping[str, Ma
     }
 
 
-def widths(pictures: Mapping[str, MapPicture], marks: Sequence[str]) -> dict[str, float]:
-    """Widths in millimetres that put the first map on page 1 and the four others on page 2 (A4)."""
-    body = 297 - 29 - 6.5 * len(marks)
+def widths(pictures: Mapping[str, MapPicture], marks: Sequence[str], paper_mm: float) -> dict[str, float]:
+    """Widths in millimetres that put the first map on page 1 and the four others on page 2."""
+    body = paper_mm - 25 - 6.5 * len(marks)
     glance, *others = pictures.values()
     tall = glance.height_mm / glance.width_mm
     rows = sum(max(p.height_mm for p in pair) for pair in (others[:2], others[2:])) / others[0].width_mm
     fitted = (body - 22) / rows
-    return {"glance": min(182.0, (body - 112) / tall), "maps": 89.0 if fitted < 76 else min(89.0, fitted)}
+    return {"glance": min(182.0, (body - 112) / tall), "maps": 89.0 if fitted < 70 else min(89.0, fitted)}
 
 
 def stamps(summary: Mapping[str, Any]) -> tuple[str, ...]:
@@ -276,8 +278,8 @@ def accept_on_zero(summary: Mapping[str, Any]) -> list[Block]:
         text(
             f"Of {rule['boxes']} boxes, {rule['sample']} drawn at random must be searched and all found "
             f"empty, to be {percent(rule['confidence'])} sure that at least {percent(rule['share'])} of the "
-            "boxes are empty (accept on zero). This rule uses no prior; it takes a search to find everything, so it says "
-            "less where items are missed."
+            "boxes are empty (accept on zero). This rule uses no prior; it takes a search to find all, so "
+            "it says less where items are missed."
         ),
     ]
 

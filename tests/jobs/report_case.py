@@ -1,0 +1,202 @@
+"""A small assessment for the tests of maps and report: real records, made-up estimates, ready summary.
+
+The estimates are plain arrays, so that these tests are about what is drawn and written, not about the fit;
+`tests/walk` runs the whole job.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import shapely
+from shapely import LineString, Point, box
+
+from fadeout.jobs.map_scene import trace
+from fadeout.model import Grid
+from fadeout.records.kinds import EvidencePoint, Origin, SearchedArea, Source, StrikeRecord, Survey
+
+WEST, NORTH, CELL = 712_000.0, 1_862_000.0, 25.0
+ROWS = COLS = 40
+STAMP = "SIMULATED: made up for a test"
+PLACE = Origin("test.gpkg", "layer", 1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What `report.write` takes."""
+
+    assessment: Any
+    summary: dict[str, Any]
+
+
+def searched_areas() -> tuple[SearchedArea, ...]:
+    """Boxes of each outcome, and one track."""
+    boxes = []
+    for number, outcome in enumerate(["complete"] * 8 + ["partial", "stopped_at_find", "not_searchable"]):
+        x, y = WEST + 200 + 50 * number, NORTH - 400
+        detection = 0.9 if number % 2 else 0.55
+        boxes.append(
+            SearchedArea(f"B-{number}", box(x, y - 50, x + 50, y), PLACE, detection, "visual", outcome)
+        )
+    line = LineString([(WEST + 100, NORTH - 800), (WEST + 900, NORTH - 750)])
+    return (*boxes, SearchedArea("T-1", line, PLACE, 0.6, "locator", swath_m=20.0))
+
+
+def evidence(item_id: str = "EP-1") -> tuple[EvidencePoint, ...]:
+    """One point of each kind, and a second item."""
+    kinds = ("item", "item", "fragment", "accident", "report")
+    return tuple(
+        EvidencePoint(
+            item_id if n == 0 else f"EP-{n + 1}", Point(WEST + 215 + 100 * n, NORTH - 420), PLACE, kind
+        )
+        for n, kind in enumerate(kinds)
+    )
+
+
+def survey(*, finds: bool = True, search: bool = True, strikes: bool = True, **changes: Any) -> Survey:
+    """Records of the test area; each kind can be left out."""
+    record = StrikeRecord("S-1", Point(WEST + 450, NORTH - 450), PLACE, date(1972, 5, 3), "CBU-24")
+    given: dict[str, Any] = {
+        "crs": "EPSG:32648",
+        "area": box(WEST + 25, NORTH - 975, WEST + 975, NORTH - 25),
+        "evidence": evidence() if finds else (),
+        "searched": searched_areas() if search else (),
+        "strikes": (record,) if strikes else (),
+        "sources": (Source("test.gpkg", "ab" * 32, ("evidence", "searched")),),
+        "simulated": True,
+        "stamp": STAMP,
+    }
+    return Survey(**{**given, **changes})
+
+
+def case(
+    *, boxes: int = 12, area: bool = True, checks: bool = True, title: str = "Test area", **kinds: Any
+) -> Case:
+    """An assessment and its summary."""
+    records = survey(**kinds)
+    rows, cols = np.mgrid[:ROWS, :COLS]
+    remaining = 0.3 * np.exp(-((rows - 17) ** 2 + (cols - 18) ** 2) / 40.0) + 1e-5
+    share = np.zeros((ROWS, COLS))
+    share[16:18, 8:26] = 1.0 if records.searched else 0.0
+    cells = (remaining > 0.02) & area
+    whole = np.ones((ROWS, COLS), bool)
+    gridded = SimpleNamespace(
+        grid=Grid(ROWS, COLS, CELL),
+        crs=records.crs,
+        west=WEST,
+        north=NORTH,
+        effort=share * 0.7,
+        searched_share=share,
+        excluded=~whole,
+        assessed=whole,
+        side_cells=2,
+    )
+    next_boxes = tuple(
+        SimpleNamespace(rank=n + 1, row=2 * n, col=2 * n, side_cells=2, p_find=0.4, expected_remaining=0.5)
+        for n in range(boxes)
+    )
+    assessment = SimpleNamespace(
+        survey=records,
+        gridded=gridded,
+        posterior=SimpleNamespace(expected_remaining=remaining, p_any_remaining=1 - np.exp(-remaining)),
+        area=SimpleNamespace(cells=cells),
+        boxes=next_boxes,
+        info=SimpleNamespace(
+            created_at="2026-11-24T09:30:00Z", information_date="2026-11-20", python="3.11.2"
+        ),
+    )
+    return Case(assessment, summary(assessment, checks, title))
+
+
+def summary(assessment: Any, checks: bool, title: str) -> dict[str, Any]:
+    """The figures of the report, with values that stand nowhere else."""
+    gridded, records = assessment.gridded, assessment.survey
+    polygons = shapely.get_parts(trace(assessment.area.cells, gridded.west, gridded.north, CELL))
+    several = ("items", "fragments", "accidents", "reports")
+    counts = {key: sum(e.kind == key[:-1] for e in records.evidence) for key in several}
+    return {
+        "title": title,
+        "stamp": records.stamp,
+        "version": "0.1.0",
+        "seed": 7,
+        "information_date": "2026-11-20",
+        "checks": {
+            "passed": checks,
+            "words": "Chains agree.",
+            "items": [{"name": "chains agree", "passed": checks, "words": "R-hat 1.01"}],
+        },
+        "area": {
+            "assessed_m2": 902_500.0,
+            "searched_m2": 43_100.0 if records.searched else 0.0,
+            "not_searched_m2": 859_400.0,
+            "crs": records.crs,
+            "cell_m": CELL,
+            "box_side_m": 50.0,
+        },
+        "found": {**counts, "strike_records": len(records.strikes)},
+        "remaining": {"median": 47, "low": 31, "high": 78, "expected": 49.6, "unexplored": 12.7},
+        "hazardous_area": {
+            "area_m2": float(assessment.area.cells.sum()) * CELL**2,
+            "parts": [{"id": f"SHA-{n + 1}"} for n in range(len(polygons))],
+            "share_left_out": 0.034,
+            "confidence": 0.93,
+            "asked_share": 0.05,
+            "asked_confidence": 0.9,
+            "met": True,
+            "expected_inside": 36.4,
+        },
+        "next_boxes": [
+            {
+                "rank": found.rank,
+                "utm": f"48Q {712_000 + 25 * found.col} 1861{900 - 25 * found.row}",
+                "mgrs": f"48QYD12{found.rank:03d} 61900",
+                "p_find": found.p_find,
+                "expected_remaining": found.expected_remaining,
+                "reason": "At the edge of the finds.",
+            }
+            for found in assessment.boxes
+        ],
+        "completion": [
+            {
+                "name": "Ground outside the hazardous area",
+                "p_none": 0.056,
+                "prior_p_none": 0.013,
+                "expected": 4.4,
+                "low": 0,
+                "high": 17,
+                "required": 0.95,
+                "passes_needed": None,
+                "p_none_after": (0.31, 0.62),
+                "words": "Not complete.",
+            }
+        ],
+        "accept_on_zero": {"boxes": 500, "sample": 196, "confidence": 0.95, "share": 0.99},
+        "sensitivity": [
+            {
+                "name": "items per strike halved",
+                "expected": 33.3,
+                "low": 22,
+                "high": 51,
+                "area_m2": 61_250.0,
+                "p_none_outside": 0.07,
+            }
+        ],
+        "prior": [{"name": "strikes per km²", "value": "0.2", "source": "assumed"}],
+        "profile": {
+            "name": "default",
+            "version": "1",
+            "digest": "cd" * 32,
+            "rows": [{"name": "box side", "value": "50 m", "source": "assumed"}],
+        },
+        "sources": [
+            {"file": one.file, "sha256": one.sha256, "layers": one.layers} for one in records.sources
+        ],
+        "versions": {"numpy": "2.4.6"},
+        "command": "fadeout assess test.gpkg --out runs --seed 7",
+        "notes": [],
+        "truth": None,
+    }
