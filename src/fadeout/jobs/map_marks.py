@@ -65,6 +65,7 @@ ERROR_RING = {
     "markeredgecolor": "#333333",
     "markeredgewidth": 0.6,
 }
+WIDE_MM = 16.0  # a part at least this wide on paper carries its label inside
 LABEL, MOST_LABELS = 5.6, 9  # type size of the labels of areas, and how many of the largest get one
 Spot = tuple[float, float, float, float]  # a rectangle in page millimetres
 Place = tuple[float, float]
@@ -206,7 +207,8 @@ def draw_hazard(sheet: Sheet, scene: Scene, *, evidence: bool = False) -> None:
         taken = [(x - 0.5, y - 0.5, x + 0.5, y + 0.5) for x, y in points]
     draw_ranks(sheet, scene, taken)
     labelled = sorted(scene.parts, key=lambda part: -part.hectares)[:MOST_LABELS]
-    taken += [page_bounds(sheet, part.shape) for part in labelled]
+    around = [page_bounds(sheet, part.shape) for part in labelled]
+    taken += [spot for spot in around if min(spot[2] - spot[0], spot[3] - spot[1]) < WIDE_MM]
     for part in labelled:
         label_part(sheet, part, taken)
 
@@ -222,6 +224,11 @@ def draw_ranks(sheet: Sheet, scene: Scene, taken: list[Spot]) -> None:
         ground = shapely.box(x, y - side, x + side, y)
         add(sheet, ground, facecolor="none", edgecolor="black", linewidth=1.1, zorder=6)
         anchor = sheet.on_page(x + side / 2, y - side / 2)
+        x0, y0, x1, y1 = page_bounds(sheet, ground)
+        if x1 - x0 > 3.4:  # the box itself holds its rank
+            sheet.write(*anchor, str(box.rank), LABEL, "bold", "black", ha="center", va="center", zorder=7)
+            taken.append((x0, y0, x1, y1))
+            continue
         spot = free_spot(anchor, (3.1, 2.9), taken, bounds)
         lead(sheet, anchor, spot, "black")
         sheet.rank_mark(*spot, str(box.rank))
@@ -276,6 +283,12 @@ def searched(fill: str = "#dbe4f1", hatch: str = "") -> dict[str, Any]:
 
 def unsearched_legend() -> list[Entry]:
     return [Entry("not searched", "fill", hatched(UNSEARCHED))]
+
+
+def searched_legend(scene: Scene, hatch: str) -> list[Entry]:
+    if scene.searched_ground.is_empty:
+        return []
+    return [Entry("searched (dots)" if hatch else "searched", "fill", searched(hatch=hatch))]
 
 
 def effort_legend(scene: Scene) -> list[Entry]:

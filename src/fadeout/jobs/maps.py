@@ -37,6 +37,7 @@ from fadeout.jobs.map_marks import (
     outline_legend,
     point_legend,
     searched,
+    searched_legend,
     unsearched_legend,
 )
 from fadeout.jobs.map_scene import Part, Scene
@@ -158,7 +159,7 @@ def chance_of_any(scene: Scene) -> MapPicture:
 
 def hazardous_area(scene: Scene) -> MapPicture:
     """The suspected hazardous area with ids and hectares, and the next boxes with their ranks."""
-    legend = [*hazard_legend(scene), Entry("searched", "fill", searched()), *unsearched_legend()]
+    legend = [*hazard_legend(scene), *searched_legend(scene, ""), *unsearched_legend()]
     words = scene.words(
         f"The hazardous area and the next boxes, {scene.date}",
         "that ground outside the area is released. It is advice; a person decides, with authority and date.",
@@ -175,7 +176,7 @@ def at_a_glance(scene: Scene) -> MapPicture:
     legend = [
         *hazard_legend(scene),
         *point_legend(scene),
-        Entry("searched (dots)", "fill", hatched(searched(hatch="...."))),
+        *searched_legend(scene, "...."),
         *unsearched_legend(),
     ]
     words = scene.words(

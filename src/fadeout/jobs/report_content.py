@@ -124,8 +124,7 @@ def three_figures(summary: Mapping[str, Any]) -> list[Block]:
         {
             "label": "Suspected hazardous area",
             "value": hectares(hazard["area_m2"]),
-            "range": f"leaves out {percent(hazard['share_left_out'])} of items, "
-            f"at confidence {percent(hazard['confidence'])}",
+            "range": left_out(hazard),
             "note": hazard_note(hazard),
         },
         {
@@ -135,6 +134,13 @@ def three_figures(summary: Mapping[str, Any]) -> list[Block]:
             "note": "most of it from ground that nobody searched",
         },
     ]
+
+
+def left_out(hazard: Mapping[str, Any]) -> str:
+    if not hazard["parts"]:
+        return ""
+    share, confidence = percent(hazard["share_left_out"]), percent(hazard["confidence"])
+    return f"leaves out {share} of items, at confidence {confidence}"
 
 
 def hazard_note(hazard: Mapping[str, Any]) -> str:
