@@ -30,6 +30,8 @@ def thinned(posterior: Posterior, work: int = WORK) -> KnownStrikes:
     sizes = np.diff(draws.first)[chosen]
     first = np.concatenate([[0], np.cumsum(sizes)])
     of = np.repeat(draws.first[chosen] - first[:-1], sizes) + np.arange(first[-1])
+    moved = (first[:-1] - draws.first[chosen])[:, None]
+    strike_of = draws.strike_of[chosen]
     fewer = replace(
         draws,
         first=first,
@@ -40,7 +42,7 @@ def thinned(posterior: Posterior, work: int = WORK) -> KnownStrikes:
         record=draws.record[of],
         rate=draws.rate[of],
         shape=draws.shape[of],
-        strike_of=np.empty((len(chosen), 0), dtype=np.int64),
+        strike_of=np.where(strike_of >= 0, strike_of + moved, -1),
         box_keep=draws.box_keep[chosen],
     )
     boxes = posterior.tables.boxes
