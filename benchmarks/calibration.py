@@ -55,8 +55,9 @@ def table(result: Calibration) -> str:
     rows.append(
         f"{'ranks of the true total uniform, KS p':<44} {'> 0.01':>8} {result.ks_p:8.3f} {'':9}  {verdict}"
     )
+    middle = sorted(result.finds)[len(result.finds) // 2]
     rows.append(
-        f"finds per data set: median {sorted(result.finds)[len(result.finds) // 2]}, most {result.finds.max()}; "
+        f"finds per data set: median {middle}, most {result.finds.max()}; "
         f"{(result.finds == 0).sum()} without; not converged: {result.unconverged}"
     )
     return "\n".join(rows)
