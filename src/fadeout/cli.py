@@ -1,0 +1,305 @@
+"""All commands. Each parses its arguments, calls one job, and answers: results on stdout, the rest on stderr.
+
+Reads   the command line, the clock and (through `settings`) the machine
+Gives   files by way of the jobs, words, and an exit code
+Knows   nothing of how an assessment is made; heavy imports stand inside the commands, so that --help is quick
+Start   at `main`; `EXIT_CODES` is the one table from errors to exit codes
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from fadeout.errors import FadeoutError
+
+if TYPE_CHECKING:
+    from fadeout.jobs.assess import Outcome, Progress
+
+CHECK_FAILED = 3
+EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (  # the first that fits
+    (KeyboardInterrupt, 130),
+    (FadeoutError, 2),
+    (BrokenPipeError, 0),  # the reader of our output left, as `head` does
+)
+
+EXIT_HELP = """\b
+Exit codes:
+  0    done; the fit passed its checks
+  2    wrong arguments, or input refused: every faulty row and its reason on stderr, nothing written
+  3    fitted and written, but a check failed: every product says so
+  130  stopped with Ctrl-C, nothing written
+"""
+
+
+def _examples(*commands: str, codes: str = "") -> str:
+    """Help that keeps its lines: commands that work, and exit codes."""
+    return "\n".join(["\b\nExamples:", *(f"  {command}" for command in commands), "", codes])
+
+
+app = typer.Typer(
+    name="fadeout",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    add_completion=False,
+    help="Estimate where cluster munition remnants may still lie, and how sure that is. Advice for survey "
+    "and clearance staff; a person decides. Start with `fadeout demo`.",
+)
+profile_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Show or copy the shipped profile, a programme's standard.",
+)
+app.add_typer(profile_app, name="profile")
+
+
+def main() -> NoReturn:
+    """Run a command and end the process with its exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except tuple(error for error, _ in EXIT_CODES) as error:
+        code = _say_and_code(error)
+    except typer.Exit as error:
+        code = error.exit_code
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not a fault of the arguments: ours, so show where
+            raise
+        error.show()  # type: ignore[attr-defined]
+        code = 2
+    sys.exit(code or 0)
+
+
+def _say_and_code(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        print("Stopped. Nothing was written.", file=sys.stderr)
+    elif isinstance(error, FadeoutError):
+        print(error, file=sys.stderr)
+        print("Nothing was written.", file=sys.stderr)
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"fadeout {version('fadeout')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same inputs and seed give the same figures.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON instead of words.")]
+
+
+@app.command(
+    epilog=_examples(
+        "fadeout assess survey.gpkg --out runs/north",
+        "fadeout assess finds.csv boxes.geojson --crs EPSG:4326 --out runs/north --json",
+        codes=EXIT_HELP,
+    ),
+    short_help="Estimate what is left and where to search next.",
+)
+def assess(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT",
+            help="One GeoPackage with the layers evidence, searched, strikes and area, or one file for "
+            "each layer (GeoPackage, GeoJSON, CSV, KML, GPX, XLSX, Shapefile).",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The folder to write; an earlier run is replaced.")
+    ],
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile", metavar="TOML", help="The programme's profile; the shipped one if not given."
+        ),
+    ] = None,
+    cell: Annotated[
+        float | None,
+        typer.Option(
+            "--cell", metavar="M", min=0.5, help="Side of a grid cell in metres; chosen if not given."
+        ),
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--confidence",
+            min=0.01,
+            max=0.999,
+            help="Confidence asked of the hazardous area; the profile's if not given.",
+        ),
+    ] = None,
+    seed: Seed = 1,
+    as_json: Json = False,
+    column_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--map", metavar="TOML", help="Column map that renames foreign layers, columns and values."
+        ),
+    ] = None,
+    crs: Annotated[
+        str | None,
+        typer.Option("--crs", metavar="CRS", help="CRS of inputs that state none, such as EPSG:4326."),
+    ] = None,
+    stamp: Annotated[
+        str,
+        typer.Option(
+            "--stamp", metavar="TEXT", help="Words to stand on every product, such as a test's purpose."
+        ),
+    ] = "",
+    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="Title of the report.")] = "",
+) -> None:
+    """Estimate what is left in the ground of INPUT, where the hazardous area ends, and where to search next.
+
+    Writes hazard.gpkg (opens styled in QGIS), hazard.tif, next_boxes.gpx and .kml, report.html,
+    report.pdf and summary.json into DIR, whole or not at all. The inputs are not changed. Ground that was
+    not searched is never taken as searched.
+    """
+    from fadeout.jobs import assess as job
+
+    request = job.Request(
+        inputs=tuple(inputs),
+        out=out,
+        profile=profile,
+        cell_m=cell,
+        confidence=confidence,
+        seed=seed,
+        column_map=column_map,
+        crs=crs,
+        order=order,
+        metric_crs=metric_crs,
+        stamp=stamp,
+        title=title,
+    )
+    with _progress() as progress:
+        outcome = job.assess(request, now=_now(), memory_bytes=_memory(), progress=progress)
+    _answer(outcome, as_json)
+
+
+@app.command(
+    epilog=_examples("fadeout demo", "fadeout demo --out runs/demo --seed 7", codes=EXIT_HELP),
+    short_help="Assess a demonstration, with SIMULATED finds.",
+)
+def demo(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The folder to write; an earlier run is replaced.")
+    ] = Path("fadeout-demo"),
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Assess a demonstration: real recorded strikes, with SIMULATED finds and searches on them.
+
+    The strike records are facts of Quang Tri province, Viet Nam. Everything found or searched is made up
+    by a generator that the model does not assume, and labelled so on every page, map and layer. The input
+    stands in DIR/input: it can be opened, changed and given to `fadeout assess`.
+    """
+    from fadeout.jobs import demo as job
+
+    with _progress() as progress:
+        outcome = job.demo(out, seed=seed, now=_now(), memory_bytes=_memory(), progress=progress)
+    _answer(outcome, as_json)
+
+
+@profile_app.command("show", epilog=_examples("fadeout profile show"))
+def profile_show() -> None:
+    """Print the shipped profile."""
+    sys.stdout.write(_shipped_profile())
+
+
+@profile_app.command("copy", epilog=_examples("fadeout profile copy our-standard.toml"))
+def profile_copy(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not exist yet.")],
+) -> None:
+    """Copy the shipped profile to FILE, to be changed and given to `fadeout assess --profile FILE`."""
+    from fadeout.errors import InputRefused, Problem
+
+    try:
+        with file.open("x", encoding="utf-8") as copy:
+            copy.write(_shipped_profile())
+    except OSError as error:
+        reason = "it exists already" if isinstance(error, FileExistsError) else str(error.strerror)
+        problem = Problem(
+            "profile.not-written", f"cannot write this file: {reason}", "name another", str(file)
+        )
+        raise InputRefused([problem]) from error
+    print(f"Wrote {file}. Change it, then: fadeout assess INPUT... --profile {file} --out DIR")
+
+
+def _shipped_profile() -> str:
+    from importlib.resources import files
+
+    return files("fadeout.records").joinpath("profiles/default.toml").read_text(encoding="utf-8")
+
+
+# ---- what stands around a job: the clock, the machine, progress, the answer
+
+
+def _now() -> Any:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)
+
+
+def _memory() -> int | None:
+    from fadeout import settings
+
+    return settings.memory_available()
+
+
+def _answer(outcome: Outcome, as_json: bool) -> None:
+    """Print the figures on stdout; say a failed check on stderr and with the exit code."""
+    print(json.dumps(outcome.summary, indent=2, ensure_ascii=False) if as_json else "\n".join(outcome.words))
+    sys.stdout.flush()
+    if not outcome.assessment.verdict.passed:
+        print(outcome.assessment.verdict.words, file=sys.stderr)
+        raise typer.Exit(CHECK_FAILED)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show progress on stderr: a bar with the time left on a terminal, a line for each part when piped."""
+    if not sys.stderr.isatty():
+        yield _PlainLines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda words, done: bar.update(task, description=words, completed=done)
+
+
+class _PlainLines:
+    """One line for each part of the job, as it begins."""
+
+    def __init__(self) -> None:
+        self.part = ""
+        self.lock = threading.Lock()
+
+    def __call__(self, words: str, done: float) -> None:
+        with self.lock:
+            part = words.partition(":")[0]
+            if part != self.part:
+                self.part = part
+                print(f"{round(100 * done):3d} %  {part}", file=sys.stderr, flush=True)
