@@ -176,7 +176,7 @@ def _entropy(p: Array) -> Array:
     """
     p = np.clip(p, 0.0, 1.0)
     q = 1.0 - p
-    return np.asarray(-(p * np.log(np.maximum(p, 1e-300)) + q * np.log(np.maximum(q, 1e-300))))
+    return np.abs(p * np.log(np.maximum(p, 1e-300)) + q * np.log(np.maximum(q, 1e-300)))
 
 
 def _p_above_level(posterior: Posterior, area: HazardousArea, boxes: _Boxes) -> Array:
