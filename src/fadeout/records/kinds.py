@@ -99,7 +99,7 @@ class Survey:
     searched: tuple[SearchedArea, ...] = ()
     strikes: tuple[StrikeRecord, ...] = ()
     excluded: Polygon | MultiPolygon | None = None  # ground that cannot hold items
-    area_assumed: bool = False  # True: no `area` layer was given, the hull of the inputs with a margin stands in
+    area_assumed: bool = False  # no `area` layer was given: the hull of the inputs with a margin stands in
     sources: tuple[Source, ...] = ()
     notes: tuple[str, ...] = ()  # what a reader must know: duplicates counted once, values assumed ...
     simulated: bool = False

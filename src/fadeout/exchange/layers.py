@@ -1,0 +1,96 @@
+"""What every reader of this room gives: a layer as it stands in the file, nothing interpreted.
+
+Reads   nothing
+Gives   `RawLayer`, and the names that columns go by whatever their case
+Knows   nothing of what a layer means; `jobs.intake` does
+Start   at `RawLayer`
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from shapely.geometry.base import BaseGeometry
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True, eq=False)
+class RawLayer:
+    """One layer of one file: columns, geometries, and the CRS if the file states one.
+
+    `rows` are 1-based data rows, the header not counted. A `table` has its place in columns still
+    (`tables.locate` makes geometries of them). `axes_named` says that the file itself tells longitude from
+    latitude (KML, GPX, columns named lat and lon), so that no other order can be meant.
+    """
+
+    file: str
+    name: str
+    format: str
+    columns: dict[str, tuple[Value, ...]]
+    geometries: tuple[BaseGeometry | None, ...]
+    crs: str | None
+    rows: tuple[int, ...]
+    table: bool = False
+    axes_named: bool = False
+    decimal_comma: bool = False
+    alone: bool = True  # the only layer of its file
+    notes: tuple[str, ...] = ()
+    role: str = ""  # set by a column map, as are the next three
+    order: str = ""
+    dates: str = ""
+    mapped: bool = False
+    refused: frozenset[int] = frozenset()  # rows whose place was refused while it was read
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str) -> str | None:
+        """Find a column whatever the case of its name; None if the layer has none such."""
+        wanted = key(name)
+        return next((column for column in self.columns if key(column) == wanted), None)
+
+    def kept(self, which: Sequence[int]) -> RawLayer:
+        """The same layer with only these positions (0-based) left, row numbers as in the file."""
+        return replace(
+            self,
+            columns={name: tuple(values[i] for i in which) for name, values in self.columns.items()},
+            geometries=tuple(self.geometries[i] for i in which),
+            rows=tuple(self.rows[i] for i in which),
+        )
+
+
+def key(name: str) -> str:
+    """Write a layer's or column's name so that case, spaces and signs do not matter.
+
+    Examples
+    --------
+    >>> key(" Position error (m) ")
+    'position_error_m'
+    """
+    return re.sub(r"[^\w]+", "_", name.strip().lower()).strip("_")
+
+
+def plain(value: object) -> Value:
+    """Give a value of a file as a plain Python one; None for what is empty."""
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else _date_text(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="replace")
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, float) and value != value:
+        return None
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value)
+
+
+def _date_text(value: np.datetime64) -> str:
+    text = str(np.datetime_as_string(value, unit="s"))
+    return text.removesuffix("T00:00:00")

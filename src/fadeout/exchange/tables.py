@@ -1,0 +1,220 @@
+"""Tables: CSV as it comes out of spreadsheets, and places that stand in columns.
+
+Reads   a text file; or a layer whose place stands in columns (lat and lon, x and y, WKT)
+Gives   a `RawLayer`; `locate` makes geometries of its columns
+Knows   delimiters, byte-order marks, decimal commas; nothing of what a layer means
+Start   at `read_csv` and `locate`
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import shapely
+from shapely import Point
+from shapely.geometry.base import BaseGeometry
+
+from fadeout.errors import InputRefused, Problem
+from fadeout.exchange.layers import RawLayer, Value, key, plain
+
+WGS84 = "EPSG:4326"
+LAT = ("lat", "latitude", "lat_dd", "lat_wgs84", "y_lat")
+LON = ("lon", "long", "lng", "longitude", "lon_dd", "long_dd", "lon_wgs84", "x_lon")
+X = ("x", "east", "easting", "eastings", "utm_e", "utm_x")
+Y = ("y", "north", "northing", "northings", "utm_n", "utm_y")
+WKT = ("wkt", "geometry", "geom", "the_geom", "shape_wkt")
+DELIMITERS = ",;\t|"
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
+LONGEST_CELL = 2**31 - 1  # a polygon as WKT is longer than csv's own limit
+
+
+def read_csv(path: Path, format: str = "CSV") -> tuple[RawLayer, ...]:
+    """Read a text table as it stands: one layer, every value a text.
+
+    Raises
+    ------
+    InputRefused
+        If it is not UTF-8, has no header, two columns of one name, or rows longer than the header.
+    """
+    text = _text(path)
+    delimiter = _delimiter(text)
+    csv.field_size_limit(LONGEST_CELL)
+    try:
+        table = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        message = f"the table cannot be read: {error}"
+        remedy = "look for a quote that is never closed, or export it again"
+        raise InputRefused([Problem("file.broken", message, remedy, path.name)]) from error
+    header = [name.strip() for name in table[0]]
+    problems = _header_problems(header, path.name) + _ragged(table, header, path.name)
+    if problems:
+        raise InputRefused(problems)
+    numbered = [(n, row) for n, row in enumerate(table[1:], 1) if any(cell.strip() for cell in row)]
+    filled = [row + [""] * (len(header) - len(row)) for _, row in numbered]
+    columns = {name: tuple(plain(row[i]) for row in filled) for i, name in enumerate(header) if name}
+    layer = RawLayer(
+        file=path.name,
+        name=path.stem,
+        format=format,
+        columns=columns,
+        geometries=(None,) * len(filled),
+        crs=None,
+        rows=tuple(n for n, _ in numbered),
+        table=True,
+        decimal_comma=delimiter != ",",
+    )
+    return (layer,)
+
+
+def number(value: Value, decimal_comma: bool = False) -> float | None:
+    """Give the number a cell holds, None if it is empty; ValueError if it holds none.
+
+    Examples
+    --------
+    >>> number(" 0.8 "), number("0,8", decimal_comma=True), number(None)
+    (0.8, 0.8, None)
+    """
+    if value is None or isinstance(value, bool):
+        if value is None:
+            return None
+        raise ValueError("not a number")
+    if isinstance(value, int | float):
+        if not math.isfinite(value):
+            raise ValueError("not a finite number")
+        return float(value)
+    text = value.strip()
+    if not text:
+        return None
+    if decimal_comma and COMMA_NUMBER.fullmatch(text):
+        text = text.replace(",", ".")
+    if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+        raise ValueError("not a number")
+    return float(text)
+
+
+def locate(layer: RawLayer) -> tuple[RawLayer, list[Problem]]:
+    """Make geometries of a table's columns: WKT, lat and lon, or x and y, whichever it has.
+
+    Columns named lat and lon are taken as WGS 84 when the layer has no CRS.
+    """
+    pair = place_columns(layer.columns)
+    if pair is None:
+        found = ", ".join(layer.columns) or "none"
+        message = f"there are no columns for the place; the columns are {found}"
+        remedy = "name them lat and lon, x and y, or wkt, or name them in a column map"
+        lost = replace(layer, table=False, refused=frozenset(layer.rows))
+        return lost, [Problem("intake.no-place", message, remedy, layer.file, layer.name)]
+    shapes: list[BaseGeometry | None] = []
+    problems: list[Problem] = []
+    for i, row in enumerate(layer.rows):
+        cells = [layer.columns[name][i] for name in pair]
+        try:
+            shapes.append(_place(cells, layer.decimal_comma))
+        except ValueError as error:
+            shapes.append(None)
+            problems.append(_bad_place(pair, cells, str(error), layer, row))
+    named = key(pair[0]) in LON
+    located = replace(
+        layer,
+        columns={name: values for name, values in layer.columns.items() if name not in pair},
+        geometries=tuple(shapes),
+        crs=layer.crs or (WGS84 if named else None),
+        axes_named=named,
+        table=False,
+        refused=frozenset(problem.row for problem in problems if problem.row is not None),
+        notes=layer.notes
+        + ((f"{layer.file}: lat and lon are taken as WGS 84",) if named and not layer.crs else ()),
+    )
+    return located, problems
+
+
+def place_columns(columns: Iterable[str]) -> list[str] | None:
+    """The columns that hold the place: [wkt], [lon, lat] or [x, y] as they are named; None if there are none."""
+    by_key = {key(name): name for name in columns}
+    wkt = next((by_key[name] for name in WKT if name in by_key), None)
+    if wkt is not None:
+        return [wkt]
+    for first, second in ((LON, LAT), (X, Y)):
+        a = next((by_key[name] for name in first if name in by_key), None)
+        b = next((by_key[name] for name in second if name in by_key), None)
+        if a is not None and b is not None:
+            return [a, b]
+    return None
+
+
+def _place(cells: list[Value], decimal_comma: bool) -> BaseGeometry | None:
+    if len(cells) == 1:
+        return _shape(cells[0])
+    if all(cell is None for cell in cells):
+        return None
+    first, second = (number(cell, decimal_comma) for cell in cells)
+    if first is None or second is None:
+        raise ValueError("one of the two coordinates is missing")
+    return Point(first, second)
+
+
+def _shape(text: Value) -> BaseGeometry | None:
+    if text is None:
+        return None
+    try:
+        return shapely.force_2d(shapely.from_wkt(re.sub(r"^SRID=\d+;", "", str(text), flags=re.I)))
+    except shapely.errors.ShapelyError as error:
+        raise ValueError("this is not well-known text (WKT)") from error
+
+
+def _bad_place(pair: list[str], cells: list[Value], fault: str, layer: RawLayer, row: int) -> Problem:
+    got = ", ".join(f"{name} {str(cell)[:40]!r}" for name, cell in zip(pair, cells, strict=True))
+    remedy = "write WKT such as POLYGON ((x y, …))" if len(pair) == 1 else "write plain numbers, e.g. 16.8025"
+    return Problem("intake.bad-place", f"{got}: {fault}", remedy, layer.file, layer.name, row)
+
+
+def _text(path: Path) -> str:
+    raw = path.read_bytes()
+    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        message = (
+            f"the text is not UTF-8: line {line} holds the byte 0x{raw[min(error.start, len(raw) - 1)]:02x}"
+        )
+        remedy = "save it as 'CSV UTF-8'"
+        raise InputRefused([Problem("file.encoding", message, remedy, path.name)]) from error
+
+
+def _delimiter(text: str) -> str:
+    """The delimiter that stands most often in the header, outside quotes."""
+    header = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").split("\n", 1)[0])
+    counts = Counter(sign for sign in header if sign in DELIMITERS)
+    return counts.most_common(1)[0][0] if counts else ","
+
+
+def _header_problems(header: list[str], file: str) -> list[Problem]:
+    problems = []
+    for name, times in Counter(key(name) for name in header if name).items():
+        if times > 1:
+            message = f"{times} columns are named '{name}'"
+            problems.append(Problem("file.duplicate-column", message, "give each column its own name", file))
+    if not any(header):
+        problems.append(
+            Problem("file.empty", "the header is empty", "name the columns in the first line", file)
+        )
+    return problems
+
+
+def _ragged(table: list[list[str]], header: list[str], file: str) -> list[Problem]:
+    problems = []
+    for n, row in enumerate(table[1:], 1):
+        if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
+            message = f"the row has {len(row)} cells, the header {len(header)}"
+            remedy = "put texts that hold the delimiter into quotes"
+            problems.append(Problem("file.ragged-row", message, remedy, file, row=n))
+    return problems

@@ -1,0 +1,263 @@
+"""A programme's standard: every number that the programme, not the data, decides, each with its source.
+
+Reads   a TOML file (the shipped one is profiles/default.toml; copy it and change it)
+Gives   `Profile`, frozen, its values as plain attributes; `Profile.sources()` tells where each came from
+Knows   nothing of grids, fits or files other than this one
+Start   at `load`
+
+In the file each value stands as `{ value = 50, source = "recalled, confirm" }` or in a table with its own
+`source`. A value without a source is refused; write "assumed" where there is none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fadeout.errors import InputRefused, Problem
+
+DEFAULT = "default"
+Positive = Field(gt=0, allow_inf_nan=False)
+NotNegative = Field(ge=0, allow_inf_nan=False)
+Share = Field(ge=0, le=1)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Method(_Part):
+    """One way to search: the chance that one pass detects an item, and whether a repeat is a new search.
+
+    `detection` is a number, or the mean of a Beta prior when `detection_alpha` and `detection_beta` are given.
+    `independent_repeats` false: the same team and method twice in one place count once.
+    """
+
+    detection: float = Field(gt=0, le=1)
+    source: str = Field(min_length=1)
+    kind: Literal["survey", "clearance"] = "survey"
+    independent_repeats: bool = False
+    detection_alpha: float | None = Field(default=None, gt=0)
+    detection_beta: float | None = Field(default=None, gt=0)
+    depth_cm: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mean_of_beta(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "detection" not in given:
+            alpha, beta = given.get("detection_alpha"), given.get("detection_beta")
+            if isinstance(alpha, int | float) and isinstance(beta, int | float) and alpha > 0 and beta > 0:
+                return {**given, "detection": alpha / (alpha + beta)}
+        return given
+
+
+class FootprintShape(_Part):
+    """One footprint shape: standard deviations along and across, the long axis' bearing, prior weight, kind."""
+
+    sigma_major_m: float = Positive
+    sigma_minor_m: float = Positive
+    bearing_deg: float = Field(default=0.0, ge=0, lt=360)
+    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    kind: Literal["gaussian", "heavy"] = "gaussian"
+    source: str = Field(min_length=1)
+
+
+class MunitionItems(_Part):
+    """Items that one carrier of a munition leaves: submunitions carried × share that failed, and how sure that is."""
+
+    items_per_carrier: float = Positive
+    items_shape: float = Positive
+    source: str = Field(min_length=1)
+    aliases: tuple[str, ...] = ()
+
+
+class Profile(_Part):
+    """A programme's standard. Units stand in the names."""
+
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    digest: str = ""  # SHA-256 of the file
+
+    box_side_m: float = Positive
+    growth: Literal[4, 8]
+    fadeout_m: float = NotNegative
+    depth_cm: float = NotNegative
+
+    evidence_position_error_m: float = NotNegative  # of a find or report that states none
+    default_position_error_m: float = NotNegative  # of a strike record that states none
+    default_credibility: float = Share  # of a strike record that states none
+    duplicate_distance_m: float = NotNegative  # strike records this near ...
+    duplicate_days: int = Field(ge=0)  # ... and this close in time may be one event
+    area_margin_m: float = NotNegative  # around the hull of the inputs, when no area is given
+
+    methods: dict[str, Method]
+    footprints: tuple[FootprintShape, ...] = Field(min_length=1)
+    strikes_per_km2: float = NotNegative
+    items_per_strike: float = Positive
+    items_shape: float = Positive
+    items_by_munition: dict[str, MunitionItems] = Field(default_factory=dict)
+    background_per_km2: float = NotNegative
+
+    reporting_probability: float = Field(
+        ge=0, lt=1
+    )  # that an item where people report would have been reported
+    reporting_distance_m: float = Positive  # how far from a report that chance fades
+
+    hazard_share: float = Field(gt=0, lt=1)
+    hazard_confidence: float = Field(gt=0, lt=1)
+    completion_required: float = Field(gt=0, lt=1)
+    next_boxes: int = Field(ge=1)
+
+    value_sources: dict[str, str] = Field(default_factory=dict)
+
+    def method(self, name: str) -> Method | None:
+        """Find a method by name, without regard to case, spaces and hyphens; None if the profile has none such."""
+        return self.methods.get(method_key(name))
+
+    def munition(self, text: str) -> MunitionItems | None:
+        """Find the munition that a record's text begins with ("CBU24 AN PR/MT" → cbu24); the longest name wins."""
+        best, length = None, 0
+        for key, items in self.items_by_munition.items():
+            for name in (key, *items.aliases):
+                if len(name) > length and _munition_pattern(name).match(text.strip()):
+                    best, length = items, len(name)
+        return best
+
+    def sources(self) -> tuple[tuple[str, str, str], ...]:
+        """Give (name, value, source) of every value, for the report."""
+        return tuple(self._rows())
+
+    def _rows(self) -> Iterator[tuple[str, str, str]]:
+        for name, source in self.value_sources.items():
+            yield name, f"{getattr(self, name)}", source
+        for name, method in self.methods.items():
+            yield f"methods.{name}", f"detection {method.detection:g}", method.source
+        for shape in self.footprints:
+            size = (
+                f"{shape.sigma_major_m:g} × {shape.sigma_minor_m:g} m, {shape.bearing_deg:g}°, {shape.kind}"
+            )
+            yield "footprints", f"{size}, weight {shape.weight:g}", shape.source
+        for name, items in self.items_by_munition.items():
+            value = f"{items.items_per_carrier:g} items per carrier, shape {items.items_shape:g}"
+            yield f"items_by_munition.{name}", value, items.source
+
+
+def load(path: Path | str | None = None) -> Profile:
+    """Read a profile; None reads the shipped default.
+
+    A file that says `based_on = "default"` takes from the shipped one what it leaves out.
+
+    Raises
+    ------
+    InputRefused
+        With every value that is missing, has no source, or cannot be.
+
+    Examples
+    --------
+    >>> profile = load()
+    >>> profile.box_side_m, profile.methods["visual"].source
+    (50.0, 'assumed')
+    """
+    raw, name = _bytes(path)
+    given = _toml(raw, name)
+    if given.pop("based_on", None) == DEFAULT:
+        given = {**_toml(_bytes(None)[0], DEFAULT), **given}
+    plain, problems = _plain(given, name)
+    if problems:
+        raise InputRefused(problems)
+    try:
+        return Profile.model_validate({**plain, "digest": hashlib.sha256(raw).hexdigest()})
+    except ValidationError as error:
+        raise InputRefused([_problem(fault, name) for fault in error.errors()]) from error
+
+
+def method_key(name: str) -> str:
+    """Write a method's name as the profile does: lower case, words joined by underscores."""
+    return re.sub(r"[\s\-]+", "_", name.strip().lower())
+
+
+def _bytes(path: Path | str | None) -> tuple[bytes, str]:
+    if path is None or str(path) == DEFAULT:
+        return files("fadeout.records").joinpath("profiles/default.toml").read_bytes(), "default.toml"
+    try:
+        return Path(path).read_bytes(), Path(path).name
+    except OSError as error:
+        message = f"the profile cannot be read: {error.strerror or error}"
+        raise InputRefused(
+            [Problem("profile.unreadable", message, "check the path", Path(path).name)]
+        ) from error
+
+
+def _toml(raw: bytes, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        remedy = "mend the line, or begin again from a copy of the shipped profile"
+        raise InputRefused(
+            [Problem("profile.not-toml", f"this is not TOML: {error}", remedy, name)]
+        ) from error
+
+
+def _plain(given: dict[str, Any], name: str) -> tuple[dict[str, Any], list[Problem]]:
+    """Part each `{ value, source }` into the value and its source, and spread footprints over their bearings."""
+    problems, sources = [], {}
+    plain: dict[str, Any] = {}
+    for key, entry in given.items():
+        if key in ("name", "version"):
+            plain[key] = str(entry)
+        elif key == "methods" and isinstance(entry, dict):
+            plain[key] = {method_key(method): table for method, table in entry.items()}
+        elif key == "items_by_munition":
+            plain[key] = entry
+        elif key == "footprints":
+            plain[key] = _spread(entry)
+        elif isinstance(entry, dict) and "value" in entry and str(entry.get("source", "")).strip():
+            plain[key] = entry["value"]
+            sources[key] = str(entry["source"])
+        else:
+            remedy = (
+                f'write {key} = {{ value = …, source = "…" }}, with the source "assumed" if there is none'
+            )
+            problems.append(Problem("profile.no-source", f"'{key}' has no value with a source", remedy, name))
+    plain["value_sources"] = sources
+    return plain, problems
+
+
+def _spread(entries: Any) -> Any:
+    """Turn `bearings_deg = [0, 45, …]` into one shape for each bearing."""
+    if not isinstance(entries, list):
+        return entries
+    shapes: list[Any] = []
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("bearings_deg"), list):
+            shapes.append(entry)
+            continue
+        shared = {key: value for key, value in entry.items() if key != "bearings_deg"}
+        shapes += [{**shared, "bearing_deg": bearing} for bearing in entry["bearings_deg"]]
+    return shapes
+
+
+def _problem(fault: Any, name: str) -> Problem:
+    place = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "missing":
+        remedy = 'copy it from the shipped profile, or write based_on = "default" at the top of the file'
+        return Problem("profile.missing", f"'{place}' is missing", remedy, name)
+    if fault["type"] == "extra_forbidden":
+        remedy = "check the spelling, or take it out"
+        return Problem("profile.unknown", f"'{place}' is not a value of a profile", remedy, name)
+    got = fault.get("input")
+    message = f"'{place}' is {got!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    return Problem("profile.bad-value", message, "see the comments of the shipped profile", name)
+
+
+def _munition_pattern(name: str) -> re.Pattern[str]:
+    """Match a name at the start of a text whatever separates letters from digits: cbu24 = CBU-24 = "CBU 24/B"."""
+    parts = re.findall(r"[a-z]+|\d+", name.lower())
+    return re.compile(r"[\W_]*".join(re.escape(part) for part in parts) + r"(?!\d)", re.I)
