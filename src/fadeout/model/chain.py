@@ -63,6 +63,7 @@ class Draws:
     shape: Array  # a
     strike_of: Ints  # (draws, finds), index into the flat arrays, or -1 for the background
     box_keep: Array  # (draws, cells of stopped boxes)
+    strikes: float  # mean number of strikes with finds, over all sweeps
     density: Array | None = None  # mean intensity of strikes without finds; only with stopped boxes
     weight: Array | None = None  # the same times their expected items
     box_weight: Array | None = None  # mean expected remaining of such strikes in the stopped boxes' cells
@@ -376,7 +377,7 @@ def gather_draws(tables: Tables, runs: Sequence[Chain]) -> Draws:
             sums[name] = np.divide(total, snapshots, out=total)
     return Draws(
         first, footprint, row, col, finds, record, rate + columns[5].astype(np.float64), shape, strike_of,
-        np.stack([state[7] for state in kept]), **sums,
+        np.stack([state[7] for state in kept]), float(np.mean([run.trace()[:, 1].mean() for run in runs])), **sums,
     )  # fmt: skip
 
 
@@ -394,5 +395,5 @@ def no_draws(tables: Tables) -> Draws:
     none = np.empty(0, dtype=np.int64)
     return Draws(
         np.zeros(2, dtype=np.int64), none, none, none, none, none, np.empty(0), np.empty(0),
-        np.empty((1, 0), dtype=np.int64), np.empty((1, 0)),
+        np.empty((1, 0), dtype=np.int64), np.empty((1, 0)), 0.0,
     )  # fmt: skip

@@ -154,13 +154,24 @@ class KnownStrikes:
                 out[:, labels[r, c]] += self._at_cell(r, c) * self.draws.box_keep[:, x]
         return out
 
-    def _at_cell(self, row: int, col: int) -> Array:
-        """Expected items, found or not by later search, of one cell per draw."""
+    def _shares_of_cell(self, row: int, col: int) -> tuple[NDArray[np.int64], Array]:
+        """The strikes in reach of one cell, and the share of each that falls in it."""
         reach = self.kernels.shape[1] // 2
         dr, dc = row - self.row, col - self.col
         near = np.flatnonzero((np.abs(dr) <= reach) & (np.abs(dc) <= reach))
-        share = self.kernels[self.draws.footprint[near], dr[near] + reach, dc[near] + reach]
+        return near, self.kernels[self.draws.footprint[near], dr[near] + reach, dc[near] + reach]
+
+    def _at_cell(self, row: int, col: int) -> Array:
+        """Expected items, found or not by later search, of one cell per draw."""
+        near, share = self._shares_of_cell(row, col)
         return np.bincount(self.draw[near], weights=share * self.mean[near], minlength=self.draws.count)
+
+    def _none_in_box_cell(self, x: int) -> float:
+        """P(none) of one cell of a stopped box, where what search left differs from draw to draw."""
+        near, share = self._shares_of_cell(self.box_row[x], self.box_col[x])
+        left = share * self.draws.box_keep[self.draw[near], x]
+        log_none = -self.power[near] * np.log1p(left / self.draws.rate[near])
+        return float(np.exp(np.bincount(self.draw[near], weights=log_none, minlength=self.draws.count)).mean())
 
     def expected(self, lattice: Lattice) -> Array:
         """Expected remaining items per cell, mean over draws."""
@@ -194,4 +205,8 @@ class KnownStrikes:
             self.kernels, chosen, draws.first, draws.footprint, self.row, self.col, draws.rate, self.power,
             self.keep * detection, side, out,
         )  # fmt: skip
-        return 1.0 + out / len(chosen)
+        none = 1.0 + out / len(chosen)
+        if side == 1 and detection == 1.0:
+            for x, (r, c) in enumerate(zip(self.box_row, self.box_col, strict=True)):
+                none[r, c] = self._none_in_box_cell(x)
+        return none

@@ -197,7 +197,7 @@ class Posterior:
     @property
     def expected_strikes_with_finds(self) -> float:
         """Posterior mean number of strikes that have at least one find."""
-        return float(np.diff(self.draws_taken.first).mean())
+        return self.draws_taken.strikes
 
     @property
     def recorded_probability(self) -> Array:
