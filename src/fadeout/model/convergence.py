@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-R_HAT_LIMIT = 1.05  # Vehtari et al. 2021 ask 1.01 for publication; 1.05 is this project's bar for field use (assumed)
+R_HAT_LIMIT = (
+    1.05  # Vehtari et al. 2021 ask 1.01 for publication; 1.05 is this project's bar for field use (assumed)
+)
 EFFECTIVE_TOTAL = 400.0  # effective draws asked of the total remaining: Vehtari et al. 2021, section 4.1
 EFFECTIVE_STRIKES = 100.0  # and of the number of strikes, which is shown to fewer digits (assumed)
 
@@ -89,7 +91,9 @@ def diagnose(total: NDArray[np.float64], strikes: NDArray[np.float64]) -> Diagno
     faults = []
     for name, r_hat in (("total remaining", r_total), ("number of strikes", r_strikes)):
         if not r_hat <= R_HAT_LIMIT:
-            faults.append(f"the chains disagree on the {name} (R-hat {r_hat:.2f}, at most {R_HAT_LIMIT} asked)")
+            faults.append(
+                f"the chains disagree on the {name} (R-hat {r_hat:.2f}, at most {R_HAT_LIMIT} asked)"
+            )
     for name, size, asked in (
         ("total remaining", n_total, EFFECTIVE_TOTAL),
         ("number of strikes", n_strikes, EFFECTIVE_STRIKES),

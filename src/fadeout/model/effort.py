@@ -87,11 +87,15 @@ def check_effort(
         raise ValueError(f"excluded has shape {mask.shape}; the grid has {grid.shape}")
     for number, box in enumerate(stopped):
         if np.shape(box.mask) != grid.shape:
-            raise ValueError(f"stopped box {number}: mask has shape {np.shape(box.mask)}; the grid has {grid.shape}")
+            raise ValueError(
+                f"stopped box {number}: mask has shape {np.shape(box.mask)}; the grid has {grid.shape}"
+            )
         if not np.any(box.mask):
             raise ValueError(f"stopped box {number} covers no cell")
         if not 0 < box.detection <= 1:
-            raise ValueError(f"stopped box {number}: detection must lie in 0 to 1 and above 0; got {box.detection:g}")
+            raise ValueError(
+                f"stopped box {number}: detection must lie in 0 to 1 and above 0; got {box.detection:g}"
+            )
     return Effort(grid, structured, reported, mask, tuple(stopped))
 
 
@@ -174,7 +178,7 @@ class Lattice:
         return image[: self.shape[0], : self.shape[1]]
 
     def gather(self, raster: NDArray[np.float64]) -> Iterator[NDArray[np.float32]]:
-        """For each footprint, the share of a strike that falls on the raster: Σ_x k_j(x − c) raster(x), for each centre."""
+        """For each footprint, the share of a strike that falls on the raster: Σ_x k_j(x − c) raster(x)."""
         transformed = self.transform(self.embed(raster))
         for spectrum in self.spectra:
             yield np.maximum(self.inverse(transformed * spectrum), 0.0)
@@ -189,7 +193,9 @@ class Lattice:
         return out
 
     def scatter(
-        self, images: Callable[[int], NDArray[np.float32]], spectra: Sequence[NDArray[np.float32]] | None = None
+        self,
+        images: Callable[[int], NDArray[np.float32]],
+        spectra: Sequence[NDArray[np.float32]] | None = None,
     ) -> NDArray[np.float64]:
         """Give Σ_j Σ_c w_j(c) k_j(x − c) for each cell of the grid; `images(j)` gives w_j over centres."""
         total: NDArray[np.complex64] | None = None

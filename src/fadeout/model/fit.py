@@ -17,12 +17,13 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fadeout.model import chain as chains_of
+from fadeout.model.chain import Chain, Draws, gather_draws, no_draws
 from fadeout.model.convergence import Diagnostics, diagnose, nothing_to_sample
 from fadeout.model.effort import Effort, Lattice, StoppedBox, check_effort
 from fadeout.model.grid import Grid
 from fadeout.model.posterior import Posterior
 from fadeout.model.prior import Prior
+from fadeout.model.tables import Tables, tabulate
 
 Progress = Callable[[float, str], None]
 
@@ -52,11 +53,13 @@ def fit(
     Parameters
     ----------
     grid : Grid
+        The cells.
     effort : array, shape (rows, cols)
         Probability that an item lying in the cell was detected by structured, complete search; 0 is *not searched*.
     finds : array of int, shape (n, 2)
         Row and column of each found item.
     prior : Prior
+        What is believed before; its recorded strikes are given in grid rows and columns.
     stopped : sequence of StoppedBox
         Boxes left at their first find; the share covered is drawn in the chain. Not part of `effort`.
     reporting : array, shape (rows, cols), optional
@@ -72,7 +75,8 @@ def fit(
         finds and runs on, up to four times that, until the chains agree.
     seed : int
         Same inputs and seed give the same posterior.
-    progress : callable (share done 0 to 1, words), optional
+    progress : callable, optional
+        Called with the share done, 0 to 1, and words.
     threads : int, optional
         Threads for the chains; all processors by default. The result does not depend on it.
 
@@ -100,10 +104,10 @@ def fit(
     searches = _check_searches(find_search, len(places))
     report(0.0, "exposures")
     lattice = Lattice(grid, prior.footprints, pad)
-    tables = chains_of.tabulate(checked, lattice, prior, places)
+    tables = tabulate(checked, lattice, prior, places)
     report(0.05, "chains")
     if len(places) == 0:
-        draws, diagnostics = chains_of.no_draws(tables), nothing_to_sample()
+        draws, diagnostics = no_draws(tables), nothing_to_sample()
     else:
         draws, diagnostics = _run_chains(tables, chains, sweeps, seed, report, threads)
     report(1.0, "done")
@@ -137,7 +141,9 @@ def check_finds(effort: Effort, finds: ArrayLike) -> NDArray[np.int64]:
     rows, cols = effort.grid.shape
     for number, (row, col) in enumerate(places):
         if not (0 <= row < rows and 0 <= col < cols):
-            raise ValueError(f"find {number} lies at row {row}, col {col}; the grid has {rows} × {cols} cells")
+            raise ValueError(
+                f"find {number} lies at row {row}, col {col}; the grid has {rows} × {cols} cells"
+            )
         if not detectable[row, col]:
             raise ValueError(
                 f"find {number} lies at row {row}, col {col}, where all effort is 0: an item cannot be found where "
@@ -154,7 +160,9 @@ def check_finds(effort: Effort, finds: ArrayLike) -> NDArray[np.int64]:
 def _check_searches(find_search: ArrayLike | None, count: int) -> NDArray[np.int64]:
     searches = np.full(count, -1) if find_search is None else np.asarray(find_search)
     if searches.shape != (count,):
-        raise ValueError(f"find_search must name one search for each of {count} finds; got shape {searches.shape}")
+        raise ValueError(
+            f"find_search must name one search for each of {count} finds; got shape {searches.shape}"
+        )
     return searches.astype(np.int64)
 
 
@@ -164,8 +172,13 @@ def planned_sweeps(finds: int) -> int:
 
 
 def _run_chains(
-    tables: chains_of.Tables, chains: int, sweeps: int | None, seed: int, report: Progress, threads: int | None
-) -> tuple[chains_of.Draws, Diagnostics]:
+    tables: Tables,
+    chains: int,
+    sweeps: int | None,
+    seed: int,
+    report: Progress,
+    threads: int | None,
+) -> tuple[Draws, Diagnostics]:
     """Run the chains side by side until they agree (or for just `sweeps`); the seed alone decides what they draw."""
     if chains < 1 or (sweeps is not None and sweeps < 4):
         raise ValueError(f"a fit needs at least 1 chain and 4 sweeps; got {chains} and {sweeps}")
@@ -173,7 +186,7 @@ def _run_chains(
     blocks = EXTENSIONS if sweeps is None else 1
     warm_up = max(50, length // 4)
     seeds = np.random.SeedSequence(seed).spawn(chains)
-    runs = [chains_of.Chain(tables, np.random.default_rng(s), number) for number, s in enumerate(seeds)]
+    runs = [Chain(tables, np.random.default_rng(s), number) for number, s in enumerate(seeds)]
     stop = threading.Event()
     done = [0] * chains
 
@@ -185,9 +198,15 @@ def _run_chains(
         try:
             for block in range(blocks):
                 planned = chains * (warm_up + (block + 1) * length)
-                jobs = [pool.submit(_both, advance, n, warm_up if block == 0 else 0, length) for n in range(chains)]
+                jobs = [
+                    pool.submit(_both, advance, n, warm_up if block == 0 else 0, length)
+                    for n in range(chains)
+                ]
                 while wait(jobs, 0.1).not_done:
-                    report(0.05 + 0.9 * min(1.0, sum(done) / planned), f"chains, {sum(done):,} of {planned:,} sweeps")
+                    report(
+                        0.05 + 0.9 * min(1.0, sum(done) / planned),
+                        f"chains, {sum(done):,} of {planned:,} sweeps",
+                    )
                 for job in jobs:
                     job.result()
                 diagnostics = _diagnose(runs)
@@ -196,7 +215,7 @@ def _run_chains(
         except BaseException:
             stop.set()
             raise
-    return chains_of.gather_draws(tables, runs), diagnostics
+    return gather_draws(tables, runs), diagnostics
 
 
 def _both(advance: Callable[[int, int, bool], None], number: int, warm_up: int, length: int) -> None:
@@ -204,7 +223,7 @@ def _both(advance: Callable[[int, int, bool], None], number: int, warm_up: int, 
     advance(number, length, True)
 
 
-def _diagnose(runs: Sequence[chains_of.Chain]) -> Diagnostics:
+def _diagnose(runs: Sequence[Chain]) -> Diagnostics:
     traces = np.stack([run.trace() for run in runs])
     if not math.isfinite(float(traces.sum())):
         raise ValueError("the chains gave figures that are not finite; check the prior's values")

@@ -15,18 +15,18 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from fadeout.model.chain import Draws
+from fadeout.model.compiled import compiled
 from fadeout.model.effort import Lattice
 
 Array = NDArray[np.float64]
 RENDERED = 60_000_000  # kernel cells that a picture over draws may touch: about a second
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _shares(kernels, footprint, row, col, left):
+@compiled
+def _shares(kernels: Any, footprint: Any, row: Any, col: Any, left: Any) -> Any:
     """Share of each strike that lies on a raster over centres."""
     reach = kernels.shape[1] // 2
     rows, cols = left.shape
@@ -41,8 +41,10 @@ def _shares(kernels, footprint, row, col, left):
     return out
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _box_shares(kernels, footprint, row, col, draw, box_row, box_col, extra):
+@compiled
+def _box_shares(
+    kernels: Any, footprint: Any, row: Any, col: Any, draw: Any, box_row: Any, box_col: Any, extra: Any
+) -> Any:
     """Share of each strike in the stopped boxes' cells; `extra` (draws, cells) is kept or masked per draw."""
     reach = kernels.shape[1] // 2
     out = np.zeros(footprint.size)
@@ -54,8 +56,10 @@ def _box_shares(kernels, footprint, row, col, draw, box_row, box_col, extra):
     return out
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _by_label(kernels, footprint, row, col, draw, scale, left, labels, out):
+@compiled
+def _by_label(
+    kernels: Any, footprint: Any, row: Any, col: Any, draw: Any, scale: Any, left: Any, labels: Any, out: Any
+) -> None:
     """Add scale × kernel × left to out[draw, label]."""
     reach = kernels.shape[1] // 2
     rows, cols = left.shape
@@ -68,8 +72,20 @@ def _by_label(kernels, footprint, row, col, draw, scale, left, labels, out):
                     out[draw[s], label] += scale[s] * k * left[r, c]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _none_in_cells(kernels, chosen, first, footprint, row, col, rate, power, left, side, out):
+@compiled
+def _none_in_cells(
+    kernels: Any,
+    chosen: Any,
+    first: Any,
+    footprint: Any,
+    row: Any,
+    col: Any,
+    rate: Any,
+    power: Any,
+    left: Any,
+    side: int,
+    out: Any,
+) -> None:
     """Add over draws P(none) − 1 of each block of side × side cells; blocks tile the raster from (0, 0)."""
     reach = kernels.shape[1] // 2
     rows, cols = left.shape
@@ -108,13 +124,18 @@ class KnownStrikes:
     draw and `draws.box_keep` says what it was.
     """
 
-    def __init__(self, draws: Draws, lattice: Lattice, keep: Array, box_row: NDArray[Any], box_col: NDArray[Any]):
+    def __init__(
+        self, draws: Draws, lattice: Lattice, keep: Array, box_row: NDArray[Any], box_col: NDArray[Any]
+    ):
         self.draws = draws
         self.kernels = lattice.kernels
         self.margin = lattice.margin
         self.keep = keep
         self.row, self.col = draws.row - lattice.margin, draws.col - lattice.margin
-        self.box_row, self.box_col = box_row.astype(np.int64) - lattice.margin, box_col.astype(np.int64) - lattice.margin
+        self.box_row, self.box_col = (
+            box_row.astype(np.int64) - lattice.margin,
+            box_col.astype(np.int64) - lattice.margin,
+        )
         self.draw = np.repeat(np.arange(draws.count), np.diff(draws.first))
         self.power = draws.shape + draws.finds
         self.mean = self.power / draws.rate
@@ -128,13 +149,22 @@ class KnownStrikes:
             extra = self.draws.box_keep * mask[self.box_row, self.box_col]
             if extra.any():
                 out += _box_shares(
-                    self.kernels, self.draws.footprint, self.row, self.col, self.draw, self.box_row, self.box_col, extra
+                    self.kernels,
+                    self.draws.footprint,
+                    self.row,
+                    self.col,
+                    self.draw,
+                    self.box_row,
+                    self.box_col,
+                    extra,
                 )
         return np.asarray(out)
 
     def over_draws(self, values: Array) -> Array:
         """Sum values per strike to values per draw."""
-        return np.bincount(self.draw, weights=values, minlength=self.draws.count)
+        return np.asarray(
+            np.bincount(self.draw, weights=values, minlength=self.draws.count), dtype=np.float64
+        )
 
     def log_none(self, mask: Array) -> Array:
         """Log P(none left on the weighted mask) of these strikes, per draw."""
@@ -164,14 +194,17 @@ class KnownStrikes:
     def _at_cell(self, row: int, col: int) -> Array:
         """Expected items, found or not by later search, of one cell per draw."""
         near, share = self._shares_of_cell(row, col)
-        return np.bincount(self.draw[near], weights=share * self.mean[near], minlength=self.draws.count)
+        sums = np.bincount(self.draw[near], weights=share * self.mean[near], minlength=self.draws.count)
+        return np.asarray(sums, dtype=np.float64)
 
     def _none_in_box_cell(self, x: int) -> float:
         """P(none) of one cell of a stopped box, where what search left differs from draw to draw."""
         near, share = self._shares_of_cell(self.box_row[x], self.box_col[x])
         left = share * self.draws.box_keep[self.draw[near], x]
         log_none = -self.power[near] * np.log1p(left / self.draws.rate[near])
-        return float(np.exp(np.bincount(self.draw[near], weights=log_none, minlength=self.draws.count)).mean())
+        return float(
+            np.exp(np.bincount(self.draw[near], weights=log_none, minlength=self.draws.count)).mean()
+        )
 
     def expected(self, lattice: Lattice) -> Array:
         """Expected remaining items per cell, mean over draws."""

@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fadeout.model.chain import Draws, Tables
+from fadeout.model.chain import Draws
 from fadeout.model.convergence import Diagnostics
 from fadeout.model.effort import Effort, Lattice
 from fadeout.model.footprints import Footprint
@@ -25,6 +25,7 @@ from fadeout.model.grid import Grid
 from fadeout.model.known import KnownStrikes
 from fadeout.model.prior import Prior
 from fadeout.model.strikes import StrikeEstimate, estimate_strikes
+from fadeout.model.tables import Tables
 from fadeout.model.unseen import UnseenRecords, UnseenStrikes
 
 Array = NDArray[np.float64]
@@ -185,12 +186,16 @@ class Posterior:
 
         Shape (rows // side_cells, cols // side_cells).
         """
-        log_none = self.unseen.log_none(side_cells, detection) + self.unseen_records.log_none(side_cells, detection)
+        log_none = self.unseen.log_none(side_cells, detection) + self.unseen_records.log_none(
+            side_cells, detection
+        )
         blocks = self.expected_background[
             : self.grid.rows // side_cells * side_cells, : self.grid.cols // side_cells * side_cells
         ].reshape(self.grid.rows // side_cells, side_cells, -1, side_cells)
-        none = self.known.p_none(side_cells, detection) * np.exp(log_none - detection * blocks.sum(axis=(1, 3)))
-        return np.clip(1.0 - none, 0.0, 1.0)
+        none = self.known.p_none(side_cells, detection) * np.exp(
+            log_none - detection * blocks.sum(axis=(1, 3))
+        )
+        return np.asarray(np.clip(1.0 - none, 0.0, 1.0))
 
     # ---- strikes
 
@@ -202,7 +207,7 @@ class Posterior:
     @property
     def recorded_probability(self) -> Array:
         """Posterior probability that each recorded strike took place and left items, shape (recorded,)."""
-        return self.unseen_records.probability
+        return np.asarray(self.unseen_records.probability)
 
     def strikes(self) -> list[StrikeEstimate]:
         """The strikes with finds as one representative partition of the finds, each with its uncertainty."""

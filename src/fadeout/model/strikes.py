@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fadeout.model.chain import Draws
 from fadeout.model.effort import Lattice
 from fadeout.model.known import KnownStrikes
-from fadeout.model.sampler import Items
+from fadeout.model.world import Items
 
 COMPARED = 200  # draws among which the representative one is sought
 PAIRS = 100_000  # pairs of near finds by which draws are compared
@@ -33,11 +33,15 @@ class StrikeEstimate:
     footprint: int  # index of its most frequent footprint shape
     finds: int
     expected_remaining: float
-    probability: float  # that its finds belong to one strike; for a single find, that it belongs to a strike at all
+    probability: (
+        float  # that its finds belong to one strike; for a single find, that it belongs to a strike at all
+    )
     members: tuple[int, ...]  # its finds
 
 
-def estimate_strikes(draws: Draws, known: KnownStrikes, lattice: Lattice, items: Items) -> list[StrikeEstimate]:
+def estimate_strikes(
+    draws: Draws, known: KnownStrikes, lattice: Lattice, items: Items
+) -> list[StrikeEstimate]:
     """Take the kept draw closest to the mean co-clustering (Dahl 2006) and describe its strikes over all draws."""
     if draws.strike_of.shape[1] == 0:
         return []
@@ -65,7 +69,9 @@ def _most_central(partition: NDArray[np.int64], items: Items) -> int:
     one, two = _near_pairs(items)
     together = (partition[:, one] == partition[:, two]) & (partition[:, one] >= 0)
     alone = partition < 0
-    loss = ((together - together.mean(axis=0)) ** 2).sum(axis=1) + ((alone - alone.mean(axis=0)) ** 2).sum(axis=1)
+    loss = ((together - together.mean(axis=0)) ** 2).sum(axis=1) + ((alone - alone.mean(axis=0)) ** 2).sum(
+        axis=1
+    )
     return int(np.argmin(loss))
 
 
@@ -79,7 +85,9 @@ def _describe(
     """Describe the strike that holds `members`; `strikes` (draws, members) says which strike each is in, draw by draw."""
     of = strikes[strikes >= 0]
     row, col = draws.row[of] - lattice.margin, draws.col[of] - lattice.margin
-    same = [np.bincount(line[line >= 0] - line[line >= 0].min()) if (line >= 0).any() else [0] for line in strikes]
+    same = [
+        np.bincount(line[line >= 0] - line[line >= 0].min()) if (line >= 0).any() else [0] for line in strikes
+    ]
     if len(members) == 1:
         probability = float((strikes >= 0).mean())
     else:

@@ -17,14 +17,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
 
-from fadeout.model.chain import Draws, Tables
+from fadeout.model.chain import Draws
+from fadeout.model.compiled import compiled
 from fadeout.model.effort import Lattice
+from fadeout.model.tables import Tables
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -64,8 +66,8 @@ def series(shape: float, top: float) -> Array:
     return np.asarray(fitted.coef)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _missed(density, rate, share, shape):
+@compiled
+def _missed(density: Any, rate: Any, share: Any, shape: float) -> float:
     """Σ U [1 − (B/(B + r))^a] over the templates of one footprint."""
     total = 0.0
     for r in range(density.shape[0]):
@@ -146,10 +148,16 @@ class UnseenStrikes:
                 continue
             strikes = rng.poisson(intensity.sum(), size=count)
             cumulative = np.cumsum(intensity)
-            which = reached[np.searchsorted(cumulative, rng.random(strikes.sum()) * cumulative[-1], side="right").clip(max=len(reached) - 1)]
+            which = reached[
+                np.searchsorted(cumulative, rng.random(strikes.sum()) * cumulative[-1], side="right").clip(
+                    max=len(reached) - 1
+                )
+            ]
             mean = rng.gamma(self.shape, size=len(which)) / self.rate(j).ravel()[which] * share.ravel()[which]
             items = rng.poisson(mean)
-            totals += np.bincount(np.repeat(np.arange(count), strikes), weights=items, minlength=count).astype(np.int64)
+            totals += np.bincount(
+                np.repeat(np.arange(count), strikes), weights=items, minlength=count
+            ).astype(np.int64)
         return totals
 
 
@@ -231,7 +239,7 @@ class UnseenRecords:
 
         def image(j: int) -> Image:
             assert images is not None
-            return images[j]
+            return np.asarray(images[j])
 
         return image
 
@@ -244,7 +252,9 @@ class UnseenRecords:
         shares = self.lattice.gather_all(left)
         for m in range(self.count):
             ratio = shares[(slice(None), *self._window(m))] / self._rate(m)
-            out[m] = self.exists[m] * float((self.places[m] * empty_share(ratio, self.tables.records.shape[m])).sum())
+            out[m] = self.exists[m] * float(
+                (self.places[m] * empty_share(ratio, self.tables.records.shape[m])).sum()
+            )
         return out
 
     def log_none_in(self, mask: Array) -> Array:
@@ -263,7 +273,9 @@ class UnseenRecords:
                 self._subtract_record(m, chance, kernels, keep, side, total)
         return total
 
-    def _subtract_record(self, m: int, chance: float, kernels: Array, keep: Array, side: int, total: Array) -> None:
+    def _subtract_record(
+        self, m: int, chance: float, kernels: Array, keep: Array, side: int, total: Array
+    ) -> None:
         """Add log(1 − chance × P(something in the block)) of one record to the blocks that it reaches."""
         from scipy.signal import fftconvolve
 
@@ -281,7 +293,10 @@ class UnseenRecords:
             if part is None:
                 part = np.zeros_like(blocks)
             t1, u1 = t0 + blocks.shape[0], u0 + blocks.shape[1]
-            rows, cols = slice(max(t0, 0), min(t1, total.shape[0])), slice(max(u0, 0), min(u1, total.shape[1]))
+            rows, cols = (
+                slice(max(t0, 0), min(t1, total.shape[0])),
+                slice(max(u0, 0), min(u1, total.shape[1])),
+            )
             if rows.start >= rows.stop or cols.start >= cols.stop:
                 return
             inner = slice(rows.start - t0, rows.stop - t0), slice(cols.start - u0, cols.stop - u0)
@@ -289,7 +304,9 @@ class UnseenRecords:
         assert part is not None
         total[rows, cols] += np.log1p(-np.clip(chance * part[inner], 0.0, 1.0 - 1e-9))
 
-    def draw_totals(self, mask: Array, chosen: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    def draw_totals(
+        self, mask: Array, chosen: NDArray[np.int64], rng: np.random.Generator
+    ) -> NDArray[np.int64]:
         """Draw the items that such records left on the weighted mask, for the chosen draws."""
         totals = np.zeros(len(chosen), dtype=np.int64)
         left = mask * self.keep
@@ -306,6 +323,10 @@ class UnseenRecords:
             inside = which < len(place)  # beyond: the strike lies outside the lattice
             which, there = which[inside], there[inside]
             share = shares[(slice(None), *self._window(m))].ravel()[which]
-            mean = rng.gamma(self.tables.records.shape[m], size=len(which)) / self._rate(m).ravel()[which] * share
+            mean = (
+                rng.gamma(self.tables.records.shape[m], size=len(which))
+                / self._rate(m).ravel()[which]
+                * share
+            )
             totals[there] += rng.poisson(mean)
         return totals

@@ -1,0 +1,322 @@
+"""Weights of blocks: how well one strike explains a set of finds, and draws of its template.
+
+Reads   `World`
+Gives   log weights with the template summed out, draws of templates, tables of finds and records
+Knows   nothing of partitions or moves
+Start   at `log_block`
+
+Symbols: k_j(x) kernel, e exposure, a, b Gamma prior of a strike's items, B = b + e, ρ_j strikes per template.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fadeout.model.compiled import compiled, compiled_fast
+from fadeout.model.world import FREE, World
+
+IMPOSSIBLE = -1e300  # a log weight that no draw takes; finite, since fast arithmetic knows no infinities
+NEGLIGIBLE = 18.0  # log weights this far below the largest are left out: e^-18 = 1.5e-8
+UNLIKELY_PLACE = -40.0  # log prior of a record's place below which it is left out
+
+
+@compiled
+def power_of(value: float, power: float) -> float:
+    """Value ** power, quick where the power is 1."""
+    return value if power == 1.0 else value**power
+
+
+@compiled
+def prior_of(world: World, record: int) -> tuple[float, float, float]:
+    """Shape a and rate b of a strike's items, and the log weight that it has beyond its template's."""
+    field, records = world.field, world.records
+    if record == FREE:
+        a, b = field.shape, field.rate
+        extra = 0.0
+    else:
+        a, b = records.shape[record], records.rate[record]
+        c = records.credibility[record]
+        extra = math.log(c / (1.0 - c + c * records.unseen[record]))
+    return a, b, extra
+
+
+@compiled
+def strike_rate(world: World, k: int) -> tuple[float, float]:
+    """B = b + e of the strike in slot k, and its shape a."""
+    field, records, state = world.field, world.records, world.state
+    e = field.exposure[state.footprint[k], state.row[k], state.col[k]]
+    if state.record[k] == FREE:
+        return field.rate + e, field.shape
+    return records.rate[state.record[k]] + e, records.shape[state.record[k]]
+
+
+@compiled
+def row_of_kernel(world: World, i: int, j: int, r: int, c0: int, side: int) -> int:
+    """Where in the flat kernel tables the row starts that item i sees from centres (r, c0), (r, c0 + 1), …"""
+    items = world.items
+    reach = side // 2
+    return int((j * side + r - items.row[i] + reach) * side + c0 - items.col[i] + reach)
+
+
+@compiled_fast
+def stack_likelihood(world: World, member: Any, count: int) -> bool:
+    """Sum the members' log kernels over all centres in reach of all of them; False if there are none."""
+    field, items, scratch = world.field, world.items, world.scratch
+    reach = field.kernel.shape[1] // 2
+    r0, r1 = 0, field.exposure.shape[1] - 1
+    c0, c1 = 0, field.exposure.shape[2] - 1
+    for m in range(count):
+        i = member[m]
+        r0, r1 = max(r0, items.row[i] - reach), min(r1, items.row[i] + reach)
+        c0, c1 = max(c0, items.col[i] - reach), min(c1, items.col[i] + reach)
+    scratch.window[0], scratch.window[1], scratch.window[2], scratch.window[3] = r0, r1, c0, c1
+    if r0 > r1 or c0 > c1:
+        return False
+    width, side = c1 - c0 + 1, field.kernel.shape[1]
+    like, tables = (
+        scratch.like.ravel(),
+        field.log_kernel.ravel(),
+    )  # flat views, so that the inner loops run as vectors
+    for j in range(field.kernel.shape[0]):
+        for r in range(r0, r1 + 1):
+            start = (j * side + r - r0) * side
+            line = like[start : start + width]
+            line[:] = 0.0
+            m = 0
+            while m + 1 < count:
+                first = row_of_kernel(world, member[m], j, r, c0, side)
+                second = row_of_kernel(world, member[m + 1], j, r, c0, side)
+                one, two = tables[first : first + width], tables[second : second + width]
+                for c in range(width):
+                    line[c] += one[c] + two[c]
+                m += 2
+            if m < count:
+                first = row_of_kernel(world, member[m], j, r, c0, side)
+                one = tables[first : first + width]
+                for c in range(width):
+                    line[c] += one[c]
+    return True
+
+
+@compiled_fast
+def log_block(world: World, record: int, count: int) -> float:
+    """Log weight of the stacked members as one strike of this identity, its template summed out.
+
+    Leaves the log weight of each template in `scratch.value` (−inf elsewhere) for `draw_template`.
+    """
+    field, records, scratch = world.field, world.records, world.scratch
+    a, b, extra = prior_of(world, record)
+    power = np.float32(a + count)
+    r0, r1, c0, c1 = scratch.window[0], scratch.window[1], scratch.window[2], scratch.window[3]
+    best = np.float32(-1e30)
+    shapes, width = field.kernel.shape[0], c1 - c0 + 1
+    for j in range(shapes):
+        for r in range(r0, r1 + 1):
+            line, like = scratch.value[j, r - r0, :width], scratch.like[j, r - r0, :width]
+            if record == FREE:
+                base = np.float32(field.log_density[j])
+                log_rate = field.log_rate[j, r, c0 : c1 + 1]
+                for c in range(width):
+                    v = base + like[c] - power * log_rate[c]
+                    line[c] = v
+                    best = max(best, v)
+            else:
+                base = np.float32(field.log_weight[j])
+                t, left = r - records.top[record], records.left[record]
+                rows, cols = records.height[record], records.width[record]
+                for c in range(c0, c1 + 1):
+                    v = np.float32(-1e30)
+                    if 0 <= t < rows and 0 <= c - left < cols:
+                        place = records.log_place[records.start[record] + t * cols + c - left]
+                        v = (
+                            base
+                            + place
+                            + like[c - c0]
+                            - power * np.float32(math.log(b + field.exposure[j, r, c]))
+                        )
+                    line[c - c0] = v
+                    best = max(best, v)
+    if best < -1e29:
+        return IMPOSSIBLE
+    total = 0.0
+    floor = best - np.float32(NEGLIGIBLE)
+    for j in range(shapes):
+        for r in range(r1 - r0 + 1):
+            line = scratch.value[j, r, :width]
+            for c in range(width):
+                if line[c] > floor:
+                    total += math.exp(line[c] - best)
+    scratch.total[0], scratch.total[1] = best, total
+    return extra + a * math.log(b) + math.lgamma(a + count) - math.lgamma(a) + float(best) + math.log(total)
+
+
+@compiled
+def draw_template(world: World, shapes: int, rng: Any) -> None:
+    """Draw a template with the weights that `log_block` left in `scratch.value`."""
+    scratch = world.scratch
+    r0, r1, c0, c1 = scratch.window[0], scratch.window[1], scratch.window[2], scratch.window[3]
+    best = np.float32(scratch.total[0])
+    floor = best - np.float32(NEGLIGIBLE)
+    left = rng.random() * scratch.total[1]
+    for j in range(shapes):
+        for r in range(r1 - r0 + 1):
+            for c in range(c1 - c0 + 1):
+                v = scratch.value[j, r, c]
+                if v > floor:
+                    scratch.template[0], scratch.template[1], scratch.template[2] = j, r + r0, c + c0
+                    left -= math.exp(v - best)
+                    if left <= 0:
+                        return
+
+
+@compiled
+def draw_index(weight: Any, count: int, total: float, rng: Any) -> int:
+    """Draw an index with probability weight / total."""
+    left = rng.random() * total
+    for n in range(count):
+        left -= weight[n]
+        if left <= 0:
+            return n
+    n = count - 1
+    while n > 0 and weight[n] == 0:
+        n -= 1
+    return n
+
+
+@compiled
+def draw_fresh(world: World, i: int, rng: Any) -> None:
+    """Draw the template of a free strike known by item i alone."""
+    field, items, scratch = world.field, world.items, world.scratch
+    shapes, side = field.kernel.shape[0], field.kernel.shape[1]
+    reach = side // 2
+    left = rng.random() * items.fresh[i]
+    j, o = 0, 0
+    for jj in range(shapes):
+        for oo in range(side):
+            w = items.fresh_rows[i, jj, oo]
+            if w > 0:
+                j, o = jj, oo
+                left -= w
+                if left <= 0:
+                    break
+        if left <= 0:
+            break
+    r = items.row[i] + o - reach
+    c0, c1 = max(0, items.col[i] - reach), min(field.exposure.shape[2] - 1, items.col[i] + reach)
+    left = rng.random() * items.fresh_rows[i, j, o]
+    scale = math.exp(field.log_density[j] + field.shape * math.log(field.rate)) * field.shape
+    scratch.template[0], scratch.template[1] = j, r
+    for c in range(c0, c1 + 1):
+        w = field.kernel[j, o, c - items.col[i] + reach]
+        if w > 0:
+            scratch.template[2] = c
+            left -= scale * w * math.exp(-(field.shape + 1.0) * field.log_rate[j, r, c])
+            if left <= 0:
+                break
+
+
+@compiled
+def tabulate_fresh(world: World, i: int) -> None:
+    """Tabulate the weight of item i starting a new free strike, M(x_i), by footprint and centre row."""
+    field, items = world.field, world.items
+    shapes, side = field.kernel.shape[0], field.kernel.shape[1]
+    reach = side // 2
+    c0, c1 = max(0, items.col[i] - reach), min(field.exposure.shape[2] - 1, items.col[i] + reach)
+    total = 0.0
+    power = field.shape + 1.0
+    for j in range(shapes):
+        scale = math.exp(field.log_density[j] + field.shape * math.log(field.rate)) * field.shape
+        for o in range(side):
+            r = items.row[i] + o - reach
+            line = 0.0
+            if 0 <= r < field.exposure.shape[1]:
+                for c in range(c0, c1 + 1):
+                    k = field.kernel[j, o, c - items.col[i] + reach]
+                    if power == 2.0:
+                        rate = field.rate + field.exposure[j, r, c]
+                        line += k / (rate * rate)
+                    else:
+                        line += k * math.exp(-power * field.log_rate[j, r, c])
+            items.fresh_rows[i, j, o] = scale * line
+            total += scale * line
+    items.fresh[i] = total
+
+
+@compiled
+def tabulate_records(world: World, i: int) -> None:
+    """Tabulate the weight of item i joining each record in reach first, before the record's credibility."""
+    field, items, records = world.field, world.items, world.records
+    shapes, reach = field.kernel.shape[0], field.kernel.shape[1] // 2
+    for n in range(records.first[i], records.first[i + 1]):
+        m = records.entry_record[n]
+        a, b = records.shape[m], records.rate[m]
+        rows, cols = records.height[m], records.width[m]
+        total = 0.0
+        for r in range(
+            max(records.top[m], items.row[i] - reach), min(records.top[m] + rows, items.row[i] + reach + 1)
+        ):
+            lo, hi = (
+                max(records.left[m], items.col[i] - reach),
+                min(records.left[m] + cols, items.col[i] + reach + 1),
+            )
+            for c in range(lo, hi):
+                log_place = records.log_place[
+                    records.start[m] + (r - records.top[m]) * cols + c - records.left[m]
+                ]
+                if log_place < UNLIKELY_PLACE:
+                    continue
+                place = math.exp(log_place)
+                for j in range(shapes):
+                    k = field.kernel[j, r - items.row[i] + reach, c - items.col[i] + reach]
+                    rate = b + field.exposure[j, r, c]
+                    total += math.exp(field.log_weight[j]) * place * k * a / rate * (b / rate) ** a
+        records.entry_weight[n] = total
+
+
+@compiled
+def tabulate_unseen(world: World, m: int) -> None:
+    """Tabulate w_r: probability that nothing was found of recorded strike m, had it left items."""
+    field, records = world.field, world.records
+    a, b = records.shape[m], records.rate[m]
+    rows, cols = records.height[m], records.width[m]
+    total = records.outside[m]
+    for t in range(rows):
+        for s in range(cols):
+            log_place = records.log_place[records.start[m] + t * cols + s]
+            if log_place < UNLIKELY_PLACE:
+                continue
+            place = math.exp(log_place)
+            for j in range(field.kernel.shape[0]):
+                e = field.exposure[j, records.top[m] + t, records.left[m] + s]
+                if e > 0:
+                    total += math.exp(field.log_weight[j]) * place * (b / (b + e)) ** a
+                else:
+                    total += math.exp(field.log_weight[j]) * place
+    records.unseen[m] = total
+
+
+@compiled
+def list_members(world: World, k: int, into: Any) -> int:
+    """List the items of slot k; give how many."""
+    state = world.state
+    count = 0
+    for i in range(state.strike.size):
+        if state.strike[i] == k:
+            into[count] = i
+            count += 1
+    return count
+
+
+@compiled
+def in_reach_of(world: World, m: int) -> bool:
+    """Say whether any centre in the window of the stacked members lies in record m's support."""
+    records, scratch = world.records, world.scratch
+    return bool(
+        records.top[m] <= scratch.window[1]
+        and records.top[m] + records.height[m] > scratch.window[0]
+        and records.left[m] <= scratch.window[3]
+        and records.left[m] + records.width[m] > scratch.window[2]
+    )
