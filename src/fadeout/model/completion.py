@@ -155,7 +155,7 @@ def _words(
         return "There is no ground in this piece: nothing can be said."
     odds = (
         f"The estimate that nothing is left here is {_percent(p_none)} (before any search {_percent(prior)}; "
-        f"required {_percent(required)}). {_percent(searched)} of this ground was searched."
+        f"required {_percent(required)}). {_searched(searched)} of this ground was searched."
     )
     if met:
         return f"{odds} The requirement is met by this estimate. A person decides on release."
@@ -187,9 +187,13 @@ def _percent(share: float) -> str:
     """
     if 0.999 < share < 1.0:
         return "above 99.9 %"
-    if 0.0 < share < 0.001:
+    if share < 0.001:
         return "below 0.1 %"
     return f"{100 * share:.3g} %"
+
+
+def _searched(share: float) -> str:
+    return _percent(share).capitalize() if share > 0 else "None"
 
 
 def accept_on_zero(N: int, X: float, Y: float) -> int:
