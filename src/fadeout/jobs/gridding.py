@@ -71,7 +71,9 @@ def to_grid(
     Parameters
     ----------
     survey : Survey
+        All records, in one metric CRS.
     profile : Profile
+        The programme's standard.
     cell_m : float, optional
         Cell side in metres; the survey box side must be a whole multiple of it. By default half the box side.
     max_bytes : int, optional
@@ -216,11 +218,11 @@ def _search_rasters(
     keep, share = overlay.combine(cover, detection, _groups(survey, profile, searches), frame)
     index = np.full(len(survey.searched), -1, dtype=np.int64)
     index[searches] = np.arange(len(searches))
-    return 1.0 - keep, share, overlay.Coverage(cover, index)
+    return 1.0 - keep, share, overlay.Coverage(cover, index, (frame.rows, frame.cols))
 
 
 def _detection(search: SearchedArea) -> float:
-    """p over the whole ground: a partial search covers it with p times the share; a stopped one is drawn later."""
+    """Give p over the whole ground: a partial search covers it with p times the share; a stopped one is drawn later."""
     return 0.0 if search.outcome == "stopped_at_find" else search.detection * search.share_searched
 
 
@@ -301,11 +303,16 @@ def _place_finds(
         raise InputRefused(problems)
     if moved:
         notes.append(
-            f"finds {', '.join(moved)} lie just outside their searched ground: moved to its nearest cell"
+            f"{_some(moved)} lie just outside their searched ground: moved to its nearest cell"
         )
     return Placed(
         np.array(cells, dtype=np.int64).reshape(-1, 2), tuple(ids), np.array(searches, dtype=np.int64)
     )
+
+
+def _some(ids: Sequence[str], most: int = 5) -> str:
+    named = ", ".join(ids[:most])
+    return f"finds {named}" if len(ids) <= most else f"{len(ids)} finds ({named} ...)"
 
 
 def _searched_cell(
@@ -322,7 +329,7 @@ def _searched_cell(
         search = _finder(point, cell, survey, covers)
     if search >= 0:
         there = covers.cells_of(search)
-        if survey.searched[search].outcome == "stopped_at_find" and not len(there):
+        if (there == cell).all(axis=1).any():
             return cell, search
         return (frame.nearest(there, *where), search) if len(there) else None
     return None

@@ -287,7 +287,7 @@ def remarks(
     unknown = sorted({s.munition for s in strikes if s.munition and profile.munition(s.munition) is None})
     if unknown:
         notes.append(
-            f"the profile has no items per carrier for {', '.join(unknown)}: the general "
+            f"the profile has no items per carrier for {'; '.join(unknown)}: the general "
             f"{profile.items_per_strike:g} items per strike stand in"
         )
     twins: dict[tuple[float, float], list[str]] = defaultdict(list)

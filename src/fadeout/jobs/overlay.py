@@ -42,12 +42,12 @@ class Frame:
 
     @property
     def centres_x(self) -> Floats:
-        """x of the columns' centres."""
+        """Give x of the columns' centres."""
         return np.asarray(self.west + (np.arange(self.cols) + 0.5) * self.cell_m)
 
     @property
     def centres_y(self) -> Floats:
-        """y of the rows' centres, from north to south."""
+        """Give y of the rows' centres, from north to south."""
         return np.asarray(self.north - (np.arange(self.rows) + 0.5) * self.cell_m)
 
     def cell_of(self, x: float, y: float) -> tuple[int, int]:
@@ -123,11 +123,10 @@ def cover(polygons: Sequence[BaseGeometry], frame: Frame) -> Cover:
             waiting.setdefault(size // 2, []).extend(
                 _quarters((of[part], row[part], col[part], pieces[part]), size // 2, frame)
             )
-    if whole:
-        gathered = [np.concatenate(parts) for parts in zip(*whole, strict=True)]
-    else:
-        gathered = [np.empty(0, dtype=np.int64)] * 4
-    return Cover(*gathered, *cut)
+    of, row, col, sizes = (
+        np.concatenate(parts) for parts in zip(_nothing()[:3] + _nothing()[:1], *whole, strict=True)
+    )
+    return Cover(of, row, col, sizes, *cut)
 
 
 Blocks = tuple[Ints, Ints, Ints, Shapes]
@@ -214,7 +213,7 @@ def combine(covered: Cover, detection: Floats, group: Ints, frame: Frame) -> tup
 def _whole_cells(
     covered: Cover, detection: Floats, group: Ints, frame: Frame
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """keep of the polygons that hold whole cells, and whether there is any such in a cell."""
+    """Give keep of the polygons that hold whole cells, and whether there is any such in a cell."""
     keep = np.ones((frame.rows, frame.cols))
     anywhere = np.zeros((frame.rows, frame.cols), dtype=bool)
     groups = group[covered.whole_of]
@@ -326,7 +325,7 @@ def _joined(parts: Sequence[Units]) -> Units:
 def _evaluate(
     covered: Cover, cells: Ints, units: Units, detection: Floats, group: Ints, frame: Frame
 ) -> tuple[Floats, Floats]:
-    """keep and covered share of the cut cells, from their pieces and from the polygons that hold them whole."""
+    """Give keep and covered share of the cut cells, from their pieces and from the polygons that hold them whole."""
     held_cell, held_of = _holding(covered, cells, frame)
     by_cell = np.argsort(held_cell, kind="stable")
     counts = np.bincount(held_cell, minlength=len(cells))
@@ -374,6 +373,7 @@ class Coverage:
 
     cover: Cover
     index: Ints
+    shape: tuple[int, int]  # of the grid
 
     @cached_property
     def _search(self) -> Ints:
@@ -398,5 +398,6 @@ class Coverage:
         parts = [np.column_stack([c.cut_row[cut], c.cut_col[cut]])]
         for i in np.flatnonzero(c.whole_of == of):
             steps = np.indices((c.whole_size[i],) * 2).reshape(2, -1).T
-            parts.append(steps + (c.whole_row[i], c.whole_col[i]))
-        return np.concatenate(parts).astype(np.int64)
+            parts.append(steps + np.array([c.whole_row[i], c.whole_col[i]]))
+        cells = np.concatenate(parts).astype(np.int64)
+        return np.asarray(cells[(cells < self.shape).all(axis=1)])
