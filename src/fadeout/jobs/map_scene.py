@@ -16,6 +16,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from fadeout.jobs import phrasing
+from fadeout.jobs.assessment import Assessment
 from fadeout.jobs.sheet import Words, shorten
 
 EFFORT_CLASSES = (  # least detection, words, fill, hatch
@@ -41,7 +42,7 @@ class Part:
 class Scene:
     """What all maps share: extent, words, shapes in CRS metres, and pooled rasters."""
 
-    def __init__(self, assessment: Any, parts: tuple[Part, ...], stamps: tuple[str, ...]):
+    def __init__(self, assessment: Assessment, parts: tuple[Part, ...], stamps: tuple[str, ...]):
         survey, gridded = assessment.survey, assessment.gridded
         self.assessment, self.parts, self.stamps = assessment, parts, stamps
         self.survey, self.gridded, self.cell_m = survey, gridded, gridded.grid.cell_m

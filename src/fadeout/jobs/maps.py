@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fadeout.jobs import phrasing
+from fadeout.jobs.assessment import Assessment
 from fadeout.jobs.map_marks import (
     AREA_LINE,
     DENSITY_BREAKS,
@@ -62,7 +62,9 @@ class MapPicture:
         return f"Map. {self.title}. {self.description} This map cannot say: {self.cannot_say}"
 
 
-def draw(assessment: Any, parts: Sequence[Part], stamps: tuple[str, ...] = ()) -> dict[str, MapPicture]:
+def draw(
+    assessment: Assessment, parts: Sequence[Part], stamps: tuple[str, ...] = ()
+) -> dict[str, MapPicture]:
     """Draw every map of the report.
 
     Parameters

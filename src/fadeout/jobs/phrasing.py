@@ -9,12 +9,14 @@ Start   at `number` and `interval`
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 THIN = "\N{NO-BREAK SPACE}"
 
 
-def number(value: float, digits: int = 3) -> str:
+def number(value: float | None, digits: int = 3) -> str:
     r"""Write a number with at most `digits` significant digits and no exponent.
 
     Examples
@@ -22,7 +24,7 @@ def number(value: float, digits: int = 3) -> str:
     >>> number(1234.5), number(0.01234), number(47.0), number(0)
     ('1\xa0230', '0.0123', '47', '0')
     """
-    if not math.isfinite(value):
+    if value is None or not math.isfinite(value):
         return "not known"
     if value == 0:
         return "0"
@@ -32,7 +34,7 @@ def number(value: float, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def chance(value: float) -> str:
+def chance(value: float | None) -> str:
     """Write a probability: two significant digits, never as a certainty that it is not.
 
     Examples
@@ -40,7 +42,7 @@ def chance(value: float) -> str:
     >>> chance(0.8342), chance(0.9996), chance(0.0002), chance(1.0)
     ('0.83', 'more than 0.99', 'less than 0.01', '1')
     """
-    if not math.isfinite(value):
+    if value is None or not math.isfinite(value):
         return "not known"
     if value in (0.0, 1.0):
         return f"{value:g}"
@@ -51,7 +53,7 @@ def chance(value: float) -> str:
     return f"{value:.2f}"
 
 
-def interval(low: float, high: float, level: float = 0.9) -> str:
+def interval(low: float | None, high: float | None, level: float = 0.9) -> str:
     r"""Write an interval with its level.
 
     Examples
@@ -62,7 +64,7 @@ def interval(low: float, high: float, level: float = 0.9) -> str:
     return f"{number(low)} to {number(high)} ({level * 100:g}{THIN}%)"
 
 
-def percent(share: float) -> str:
+def percent(share: float | None) -> str:
     r"""Write a share as a percentage with at most two significant digits.
 
     Examples
@@ -70,7 +72,7 @@ def percent(share: float) -> str:
     >>> percent(0.05), percent(0.934)
     ('5\xa0%', '93\xa0%')
     """
-    return f"{number(share * 100, 2)}{THIN}%"
+    return "not known" if share is None else f"{number(share * 100, 2)}{THIN}%"
 
 
 def hectares(area_m2: float) -> str:
@@ -98,3 +100,21 @@ def day(value: date | str | None) -> str:
         value = datetime.fromisoformat(value.replace("Z", "+00:00")).date()
     months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     return f"{value.day} {months[value.month - 1]} {value.year}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as "a, b and c"."""
+    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
+
+
+def say(value: Any) -> str:
+    """Any JSON value in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float)):
+        return number(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(say(one) for one in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {say(one)}" for key, one in value.items())
+    return str(value)

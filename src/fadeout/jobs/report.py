@@ -13,17 +13,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from fadeout.jobs import maps, report_content
+from fadeout.jobs import maps, products, report_content
+from fadeout.jobs.assessment import Assessment
+from fadeout.jobs.map_scene import Part
 
 PAPERS = {"a4": ("a4", 297.0), "letter": ("us-letter", 279.4)}  # Typst's name, height in mm
 
 
-def write(assessment: Any, summary: dict[str, Any], folder: Path, *, paper: str = "a4") -> None:
+def write(assessment: Assessment, summary: Mapping[str, Any], folder: Path, *, paper: str = "a4") -> None:
     """Write report.html and report.pdf into `folder`.
 
     Parameters
@@ -44,8 +47,8 @@ def write(assessment: Any, summary: dict[str, Any], folder: Path, *, paper: str 
     """
     if paper not in PAPERS:
         raise ValueError(f"paper must be one of {', '.join(PAPERS)}; got {paper!r}")
-    stamps = report_content.stamps(summary)
-    pictures = maps.draw(assessment, report_content.parts(assessment, summary), stamps)
+    parts = [Part(id, polygon) for id, polygon in products.hazard_parts(assessment)]
+    pictures = maps.draw(assessment, parts, tuple(summary["stamps"]))
     content = report_content.build(assessment, summary, pictures, PAPERS[paper][1])
     (folder / "report.html").write_text(html(content), encoding="utf-8")
     (folder / "report.pdf").write_bytes(pdf(content, assessment.info.created_at, paper))

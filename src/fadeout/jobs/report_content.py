@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fadeout.jobs.map_scene import Part, trace
+from fadeout.jobs.assessment import Assessment
 from fadeout.jobs.maps import MapPicture
-from fadeout.jobs.phrasing import chance, day, hectares, interval, number, percent
+from fadeout.jobs.phrasing import chance, day, hectares, interval, listed, number, percent, say
 
 Block = dict[str, Any]
+MOST_ROWS = 12  # of parts and strikes; the GeoPackage holds all
 HANDLING = (
     "For survey, clearance and information staff: exact positions are not for the public. An estimate and "
     "advice; only a named person with authority cancels, reduces or releases ground."
@@ -25,10 +26,13 @@ HANDLING = (
 
 
 def build(
-    assessment: Any, summary: Mapping[str, Any], pictures: Mapping[str, MapPicture], paper_mm: float = 297.0
+    assessment: Assessment,
+    summary: Mapping[str, Any],
+    pictures: Mapping[str, MapPicture],
+    paper_mm: float = 297.0,
 ) -> dict[str, Any]:
     """Give the whole report as JSON values, for paper `paper_mm` high; the templates only lay it out."""
-    marks = stamps(summary)
+    marks = summary["stamps"]
     area = summary["area"]
     sections = [
         section("glance", "At a glance", at_a_glance(summary)),
@@ -70,41 +74,17 @@ def widths(pictures: Mapping[str, MapPicture], marks: Sequence[str], paper_mm: f
     return {"glance": min(182.0, (body - 112) / tall), "maps": 89.0 if fitted < 70 else min(89.0, fitted)}
 
 
-def stamps(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """The words that stand on every page and in every map: what was simulated, and checks that failed."""
-    marks = [summary["stamp"]] if summary["stamp"] else []
-    failed = [check["name"] for check in summary["checks"]["items"] if not check["passed"]]
-    if not summary["checks"]["passed"]:
-        marks.append(
-            f"CHECKS FAILED: {', '.join(failed) or 'see section 5'}. Do not decide on these figures."
-        )
-    return tuple(marks)
-
-
-def parts(assessment: Any, summary: Mapping[str, Any]) -> tuple[Part, ...]:
-    """The polygons of the hazardous area with the ids they have in every product, largest first."""
-    import shapely
-
-    gridded = assessment.gridded
-    shape = trace(assessment.area.cells, gridded.west, gridded.north, gridded.grid.cell_m)
-    polygons = sorted(shapely.get_parts(shape), key=lambda polygon: -polygon.area)
-    return tuple(
-        Part(one["id"], polygon)
-        for one, polygon in zip(summary["hazardous_area"]["parts"], polygons, strict=True)
-    )
-
-
 # ---- 1 At a glance --------------------------------------------------------------------------
 
 
 def at_a_glance(summary: Mapping[str, Any]) -> list[Block]:
-    checks = summary["checks"]
-    verdict = "passed. " if checks["passed"] else "FAILED. Do not decide on these figures. "
+    checks, said = summary["checks"], summary["sentences"]
+    verdict = "" if checks["passed"] else "FAILED. Do not decide on these figures. "
     return [
         {"kind": "figures", "figures": three_figures(summary)},
-        text(what_we_know(summary), "What we know."),
-        text(what_we_do_not_know(summary), "What we do not know."),
-        text(what_to_do_next(summary), "What to do next."),
+        text(said["we_know"], "What we know."),
+        text(said["we_do_not_know"], "What we do not know."),
+        text(said["next"], "What to do next."),
         {"kind": "checks", "lead": "Checks of the fit:", "text": verdict + checks["words"]},
         {"kind": "map", "key": "glance"},
     ]
@@ -151,55 +131,6 @@ def hazard_note(hazard: Mapping[str, Any]) -> str:
     return f"{count} part{'s' * (count != 1)}; {asked}: {'met' if hazard['met'] else 'NOT MET'}"
 
 
-def what_we_know(summary: Mapping[str, Any]) -> str:
-    """Finds, searched ground, and what the strikes with finds still hold."""
-    found, area = summary["found"], summary["area"]
-    searched = f"{hectares(area['searched_m2'])} of {hectares(area['assessed_m2'])}"
-    if not area["searched_m2"]:
-        return "No search has been done here. " + other_evidence(found)
-    items = f"{found['items']} item{'s' * (found['items'] != 1)}" if found["items"] else "no item"
-    held = summary["hazardous_area"]["expected_inside"]
-    after = f" About {number(held)} items are expected in the hazardous area." if found["items"] else ""
-    return f"{searched} were searched, and {items} found. {other_evidence(found)}{after}"
-
-
-def other_evidence(found: Mapping[str, Any]) -> str:
-    kinds = [
-        (found[key], one if found[key] == 1 else many)
-        for key, one, many in (
-            ("fragments", "fragment", "fragments"),
-            ("accidents", "accident", "accidents"),
-            ("reports", "report", "reports"),
-            ("strike_records", "strike record", "strike records"),
-        )
-    ]
-    told = [f"{count} {words}" for count, words in kinds if count]
-    return f"Also known: {listed(told)}." if told else "There is no other evidence and no strike record."
-
-
-def what_we_do_not_know(summary: Mapping[str, Any]) -> str:
-    area, remaining = summary["area"], summary["remaining"]
-    if area["not_searched_m2"] <= 0:
-        return "All of the assessed ground was searched once or more; what a search misses is only estimated."
-    bare = f"{hectares(area['not_searched_m2'])} were never searched. No find there says nothing."
-    items = number(remaining["unexplored"])
-    return f"{bare} About {items} items are expected from strikes of which nothing was found."
-
-
-def what_to_do_next(summary: Mapping[str, Any]) -> str:
-    boxes = summary["next_boxes"]
-    if not summary["checks"]["passed"]:
-        return "Repair what the checks name (section 5) and assess again; until then, decide nothing on this."
-    if not boxes:
-        return "No box is left to search here; see section 4 on completion before any decision."
-    first = boxes[0]
-    several = f"the {len(boxes)} boxes" if len(boxes) > 1 else "the box"
-    return (
-        f"Search {several} of section 3 in their order, rank 1 first ({first['mgrs']}, chance of a find "
-        f"{chance(first['p_find'])}). Enter what was found and not found, then assess again."
-    )
-
-
 # ---- 3 Next boxes ---------------------------------------------------------------------------
 
 
@@ -234,7 +165,27 @@ def next_boxes(summary: Mapping[str, Any]) -> list[Block]:
         "No box is proposed: all ground that may be searched has been, or none is allowed. "
         "Section 4 says what that means."
     )
-    return [*(lines if rows else []), table("Next boxes", columns, rows, empty)]
+    return [*(lines if rows else []), table("Next boxes", columns, rows, empty), *area_parts(summary)]
+
+
+def area_parts(summary: Mapping[str, Any]) -> list[Block]:
+    """The polygons of the hazardous area, largest first; the smallest only in sum."""
+    hazard = summary["hazardous_area"]
+    parts = sorted(hazard["parts"], key=lambda part: -part["area_m2"])
+    shown, rest = parts[:MOST_ROWS], parts[MOST_ROWS:]
+    rows = [[one["id"], hectares(one["area_m2"]), number(one["expected_remaining"])] for one in shown]
+    columns = [
+        column("Part", width="1"),
+        column("Area", "right", "1"),
+        column("Items expected", "right", "1"),
+    ]
+    blocks = [{"kind": "head", "text": "The suspected hazardous area, part by part"}, text(hazard["words"])]
+    if rows:
+        blocks.append(table("Parts of the hazardous area", columns, rows, ""))
+    if rest:
+        left = hectares(sum(one["area_m2"] for one in rest))
+        blocks.append(text(f"{len(rest)} smaller parts hold {left} together; all are in hazard.gpkg."))
+    return blocks
 
 
 # ---- 4 Completion ---------------------------------------------------------------------------
@@ -244,22 +195,25 @@ def completion(summary: Mapping[str, Any]) -> list[Block]:
     statements = summary["completion"]
     columns = [
         column("Ground", width="1"),
+        column("Searched", "right"),
         column("Items remaining", "right"),
         column("P(none left)", "right"),
-        column("from the prior alone", "right"),
+        column("prior alone", "right"),
         column("asked", "right"),
-        column("after 1 clear pass", "right"),
+        column("after 1 pass", "right"),
         column("after 2", "right"),
+        column("after 3", "right"),
         column("passes needed", "right"),
     ]
     rows = [
         [
             one["name"],
+            percent(one["searched"]),
             interval(one["low"], one["high"]),
             chance(one["p_none"]),
             chance(one["prior_p_none"]),
             number(one["required"]),
-            *[chance(p) for p in (*one["p_none_after"], float("nan"), float("nan"))[:2]],
+            *[chance(p) for p in (*one["p_none_after"], None, None, None)[:3]],
             "more than tried" if one["passes_needed"] is None else str(one["passes_needed"]),
         ]
         for one in statements
@@ -268,7 +222,7 @@ def completion(summary: Mapping[str, Any]) -> list[Block]:
     return [
         text(
             "P(none left) is the chance that not one item remains. It counts as evidence only as far as it "
-            "exceeds what the prior alone gives. A clear pass is one more full search that finds nothing."
+            'exceeds what the prior alone gives. "After 1 pass": if one more full search found nothing.'
         ),
         table("Completion, and what further search would bring", columns, rows, "No ground was judged."),
         *words,
@@ -295,7 +249,7 @@ def accept_on_zero(summary: Mapping[str, Any]) -> list[Block]:
 
 def how_sure(summary: Mapping[str, Any]) -> list[Block]:
     checks = summary["checks"]
-    rows = [[c["name"], "passed" if c["passed"] else "FAILED", c["words"]] for c in checks["items"]]
+    rows = [[c["name"], result(c), c["words"]] for c in checks["items"]]
     prior = [[one["name"], one["value"], one["source"]] for one in summary["prior"]]
     return [
         {"kind": "head", "text": "Checks of the fit"},
@@ -306,6 +260,7 @@ def how_sure(summary: Mapping[str, Any]) -> list[Block]:
             rows,
             "No check was made.",
         ),
+        *strikes(summary),
         {"kind": "head", "text": "What was believed before the search"},
         table(
             "Prior",
@@ -316,6 +271,54 @@ def how_sure(summary: Mapping[str, Any]) -> list[Block]:
         {"kind": "head", "text": "What other beliefs would have given"},
         sensitivity(summary),
         text(what_moved(summary)),
+    ]
+
+
+def result(check: Mapping[str, Any]) -> str:
+    if not check["passed"]:
+        return "FAILED"
+    return "passed, note" if check.get("note") else "passed"
+
+
+def strikes(summary: Mapping[str, Any]) -> list[Block]:
+    """What explains the finds, and what became of each strike record."""
+    known = [one for one in summary["strikes"] if one["kind"] == "with finds"]
+    records = [one for one in summary["strikes"] if one["kind"] != "with finds"]
+    rows = [
+        [
+            one["id"],
+            one["mgrs"],
+            str(one["finds"]),
+            number(one["expected_remaining"]),
+            chance(one["probability"]),
+        ]
+        for one in sorted(known, key=lambda one: -one["finds"])[:MOST_ROWS]
+    ]
+    columns = [
+        column("Strike", width="1"),
+        column("Centre, MGRS", "fixed", "1"),
+        column("Finds", "right", "1"),
+        column("Items expected to remain", "right", "1"),
+        column("Probability", "right", "1"),
+    ]
+    recorded = [
+        [one["id"], one["mgrs"], chance(one["probability"])]
+        for one in sorted(records, key=lambda one: -one["probability"])[:MOST_ROWS]
+    ]
+    record_columns = [
+        column("Record", width="1"),
+        column("Place, MGRS", "fixed", "1"),
+        column("Took place and left items", "right", "1"),
+    ]
+    return [
+        {"kind": "head", "text": "What explains the finds"},
+        table(
+            "Strikes with finds",
+            columns,
+            rows,
+            "No strike with finds: nothing was found that one would explain.",
+        ),
+        table("Strike records after the search", record_columns, recorded, "There is no strike record."),
     ]
 
 
@@ -370,12 +373,12 @@ def what_moved(summary: Mapping[str, Any]) -> str:
 # ---- 6 Sources ------------------------------------------------------------------------------
 
 
-def sources(assessment: Any, summary: Mapping[str, Any]) -> list[Block]:
+def sources(assessment: Assessment, summary: Mapping[str, Any]) -> list[Block]:
     files = [[one["file"], ", ".join(one["layers"]) or "all", one["sha256"]] for one in summary["sources"]]
     profile, info = summary["profile"], assessment.info
     used = [f"fadeout {summary['version']}", f"Python {info.python}"]
     used += [f"{name} {version}" for name, version in sorted(summary["versions"].items())]
-    values = [[one["name"], one["value"], one["source"]] for one in profile["rows"]]
+    values = [[one["name"], say(one["value"]), one["source"]] for one in profile["rows"]]
     blocks = [
         table(
             "Inputs",
@@ -435,21 +438,3 @@ def table(
         "empty": empty,
         "small": small,
     }
-
-
-def listed(words: Sequence[str]) -> str:
-    """Join words as "a, b and c"."""
-    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
-
-
-def say(value: Any) -> str:
-    """Any JSON value in words."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (int, float)):
-        return number(value)
-    if isinstance(value, (list, tuple)):
-        return ", ".join(say(one) for one in value)
-    if isinstance(value, dict):
-        return "; ".join(f"{key}: {say(one)}" for key, one in value.items())
-    return str(value)

@@ -1,0 +1,63 @@
+"""The three sentences that stand first in the report: what we know, what we do not know, what to do next.
+
+Reads   the figures of `jobs/figures.py`
+Gives   plain words
+Knows   nothing of pages
+Start   at `what_we_know`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fadeout.jobs.phrasing import chance, hectares, listed, number
+
+
+def what_we_know(summary: Mapping[str, Any]) -> str:
+    """Finds, searched ground, and what the strikes with finds still hold."""
+    found, area = summary["found"], summary["area"]
+    searched = f"{hectares(area['searched_m2'])} of {hectares(area['assessed_m2'])}"
+    if not area["searched_m2"]:
+        return "No search has been done here. " + other_evidence(found)
+    items = f"{found['items']} item{'s' * (found['items'] != 1)}" if found["items"] else "no item"
+    held = summary["hazardous_area"]["expected_inside"]
+    after = f" About {number(held)} items are expected in the hazardous area." if found["items"] else ""
+    return f"{searched} were searched, and {items} found. {other_evidence(found)}{after}"
+
+
+def other_evidence(found: Mapping[str, Any]) -> str:
+    kinds = [
+        (found[key], one if found[key] == 1 else many)
+        for key, one, many in (
+            ("fragments", "fragment", "fragments"),
+            ("accidents", "accident", "accidents"),
+            ("reports", "report", "reports"),
+            ("strike_records", "strike record", "strike records"),
+        )
+    ]
+    told = [f"{count} {words}" for count, words in kinds if count]
+    return f"Also known: {listed(told)}." if told else "There is no other evidence and no strike record."
+
+
+def what_we_do_not_know(summary: Mapping[str, Any]) -> str:
+    area, remaining = summary["area"], summary["remaining"]
+    if area["not_searched_m2"] <= 0:
+        return "All of the assessed ground was searched once or more; what a search misses is only estimated."
+    bare = f"{hectares(area['not_searched_m2'])} were never searched. No find there says nothing."
+    items = number(remaining["unexplored"])
+    return f"{bare} About {items} items are expected from strikes of which nothing was found."
+
+
+def what_to_do_next(summary: Mapping[str, Any]) -> str:
+    boxes = summary["next_boxes"]
+    if not summary["checks"]["passed"]:
+        return "Repair what the checks name (section 5) and assess again; until then, decide nothing on this."
+    if not boxes:
+        return "No box is left to search here; see section 4 on completion before any decision."
+    first = boxes[0]
+    several = f"the {len(boxes)} boxes" if len(boxes) > 1 else "the box"
+    return (
+        f"Search {several} of section 3 in their order, rank 1 first ({first['mgrs']}, chance of a find "
+        f"{chance(first['p_find'])}). Enter what was found and not found, then assess again."
+    )
