@@ -200,7 +200,12 @@ def write(folder: Path, suffix: str, *layers: Layer, crs: str | None = UTM, stem
 
 
 def write_csv(
-    path: Path, layer: Layer, delimiter: str = ",", decimal: str = ".", encoding: str = "utf-8", place: str = "wkt"
+    path: Path,
+    layer: Layer,
+    delimiter: str = ",",
+    decimal: str = ".",
+    encoding: str = "utf-8",
+    place: str = "wkt",
 ) -> None:
     """Write a CSV with its place as WKT, as x and y, or as lat and lon."""
     names = {"wkt": ["wkt"], "xy": ["x", "y"], "latlon": ["lat", "lon"]}[place]

@@ -17,7 +17,11 @@ def layer(**changes: object) -> RawLayer:
         "file": "points.gpkg",
         "name": "vondsten",
         "format": "GeoPackage",
-        "columns": {"Kenmerk": ("A", "B", "C"), "Soort": ("bom", "granaat", None), "Kans": ("80", "90 %", "?")},
+        "columns": {
+            "Kenmerk": ("A", "B", "C"),
+            "Soort": ("bom", "granaat", None),
+            "Kans": ("80", "90 %", "?"),
+        },
         "geometries": (Point(0, 0), Point(10, 10), Point(20, 20)),
         "crs": "EPSG:28992",
         "rows": (1, 2, 3),

@@ -9,12 +9,12 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
+import survey_files as files
 from shapely import LineString
 
 from fadeout.errors import InputRefused
 from fadeout.exchange import formats
 from fadeout.exchange.tables import number
-import survey_files as files
 
 MUTATIONS = 100
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from datetime import date
@@ -93,7 +94,9 @@ def test_layers_in_one_file_are_the_same_as_in_files_of_their_own(
     assert facts(together) == facts(read(*files.SURVEY))
 
 
-def test_points_of_a_receiver_are_evidence(tmp_path: Path, profile: Profile, read: Callable[..., Survey]) -> None:
+def test_points_of_a_receiver_are_evidence(
+    tmp_path: Path, profile: Profile, read: Callable[..., Survey]
+) -> None:
     paths = files.write(tmp_path, "gpx", EVIDENCE) + files.write(tmp_path, "gpkg", SEARCHED, STRIKES, AREA)
     assert facts(intake.read_survey(paths, profile=profile, today=TODAY)) == facts(read(*files.SURVEY))
 
@@ -114,9 +117,7 @@ def test_a_place_may_stand_in_columns_with_either_decimal_sign(
 def test_latitude_first_is_read_when_told(tmp_path: Path, profile: Profile) -> None:
     path = tmp_path / "evidence.csv"
     path.write_text("id,x,y,how\nA,16.8,107.0,opportunistic\n")
-    survey = intake.read_survey(
-        [path], profile=profile, today=TODAY, crs="EPSG:4326", order="lat,lon"
-    )
+    survey = intake.read_survey([path], profile=profile, today=TODAY, crs="EPSG:4326", order="lat,lon")
     assert survey.crs == "EPSG:32648"
 
 
@@ -239,8 +240,14 @@ REFUSED: dict[str, tuple[tuple[Layer, ...], set[str]]] = {
         (Layer("evidence", ((at(5, 5), {"id": "X"}),)), A),
         {"intake.outside-searched"},
     ),
-    "a stopped box without a find": ((E.but(1, at(480, 420), searched_id="B-2"), S, A), {"intake.stopped-finds"}),
-    "a stopped box with two finds": ((E.but(2, at(430, 430), searched_id="B-1"), S, A), {"intake.stopped-finds"}),
+    "a stopped box without a find": (
+        (E.but(1, at(480, 420), searched_id="B-2"), S, A),
+        {"intake.stopped-finds"},
+    ),
+    "a stopped box with two finds": (
+        (E.but(2, at(430, 430), searched_id="B-1"), S, A),
+        {"intake.stopped-finds"},
+    ),
     "a stopped box whose find counts two": ((E.but(1, count=2), S, A), {"intake.stopped-finds"}),
     "an unknown method": ((E, S.but(2, method="detektor"), A), {"intake.unknown-method"}),
     "neither method nor detection": ((E, S.but(2, method=None), A), {"intake.missing-value"}),
@@ -257,7 +264,10 @@ REFUSED: dict[str, tuple[tuple[Layer, ...], set[str]]] = {
     ),
     "a polygon that crosses itself": ((E, S.plus(BOW, id="T", method="visual"), A), {"intake.bad-geometry"}),
     "an empty polygon": ((E, S.plus(Polygon(), id="T", method="visual"), A), {"intake.bad-geometry"}),
-    "a point as searched ground": ((E, S.plus(at(1, 1), id="T", method="visual"), A), {"intake.bad-geometry"}),
+    "a point as searched ground": (
+        (E, S.plus(at(1, 1), id="T", method="visual"), A),
+        {"intake.bad-geometry"},
+    ),
     "a polygon as evidence": ((E.plus(square(1, 1), id="P"), S, A), {"intake.bad-geometry"}),
     "evidence at 0/0": ((E.but(3, shapely.Point(0, 0)), S, A), {"intake.null-island"}),
     "evidence outside the area": ((E.but(3, at(3000, 0)), S, A), {"intake.outside-area"}),
@@ -273,6 +283,7 @@ REFUSED: dict[str, tuple[tuple[Layer, ...], set[str]]] = {
         {"intake.on-excluded"},
     ),
 }
+
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_refused(read: Callable[..., Survey], what: str) -> None:
@@ -356,12 +367,10 @@ def test_swapped_degrees_in_a_metric_crs_are_recognised(tmp_path: Path, profile:
     assert codes_of(call) == {"intake.swapped-axes"}
 
 
-def test_swapped_axes_are_seen_beside_the_other_layers(
-    tmp_path: Path, profile: Profile
-) -> None:
+def test_swapped_axes_are_seen_beside_the_other_layers(tmp_path: Path, profile: Profile) -> None:
     # Both 44.2 N 17.5 E and 17.5 N 44.2 E are places on land; only the area tells which is meant.
     evidence = table(tmp_path, "id,lat,lon,how\nA,17.5,44.2,opportunistic\n")
-    area = table(tmp_path, "id,wkt\nA,\"POLYGON((17 44,18 44,18 45,17 45,17 44))\"\n", "area.csv")
+    area = table(tmp_path, 'id,wkt\nA,"POLYGON((17 44,18 44,18 45,17 45,17 44))"\n', "area.csv")
     call = lambda: intake.read_survey(  # noqa: E731
         [evidence, area], profile=profile, today=TODAY, crs="EPSG:4326"
     )
@@ -408,10 +417,8 @@ def test_a_date_written_by_the_standard_is_read_back(day: date) -> None:
 
 @given(st.text(max_size=12))
 def test_any_text_as_a_date_is_a_date_or_a_value_error(text: str) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         assert isinstance(parse_day(text), date)
-    except ValueError:
-        pass
 
 
 @given(st.text(max_size=30))
@@ -427,17 +434,20 @@ def test_a_name_written_as_a_key_stays_so(text: str) -> None:
         max_size=5,
     )
 )
-def test_any_cells_make_a_survey_or_a_refusal(tmp_path_factory: pytest.TempPathFactory, cells: list[Any]) -> None:
+def test_any_cells_make_a_survey_or_a_refusal(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[Any]
+) -> None:
     rows = tuple(
-        (at(400, 400), dict(zip(("id", "found_on", "kind", "count", "position_error_m", "how"), row, strict=True)))
+        (
+            at(400, 400),
+            dict(zip(("id", "found_on", "kind", "count", "position_error_m", "how"), row, strict=True)),
+        )
         for row in cells
     )
     path = tmp_path_factory.mktemp("cells") / "evidence.csv"
     files.write_csv(path, Layer("evidence", rows))
-    try:
-        intake.read_survey([path], profile=load(), today=TODAY, crs=files.UTM)
-    except InputRefused as refused:
-        assert refused.problems
+    with contextlib.suppress(InputRefused):
+        assert intake.read_survey([path], profile=load(), today=TODAY, crs=files.UTM).area.area > 0
 
 
 @pytest.mark.parametrize("suffix", ["geojson", "csv", "kml"])
@@ -450,7 +460,7 @@ def test_damaged_files_make_a_survey_or_a_refusal(tmp_path: Path, profile: Profi
         damaged = bytearray(whole)
         for _ in range(dice.randint(1, 4)):
             i = dice.randrange(len(damaged))
-            damaged[i : i + dice.randint(0, 3)] = bytes(dice.choice(b"0123456789.,-xN\"") for _ in range(2))
+            damaged[i : i + dice.randint(0, 3)] = bytes(dice.choice(b'0123456789.,-xN"') for _ in range(2))
         paths[1].write_bytes(bytes(damaged))
         try:
             outcomes.append(bool(intake.read_survey(paths, profile=profile, today=TODAY, crs=files.UTM)))

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import shapely
 from shapely import Point
 from shapely.geometry.base import BaseGeometry
@@ -165,7 +166,8 @@ def _shape(text: Value) -> BaseGeometry | None:
     if text is None:
         return None
     try:
-        return shapely.force_2d(shapely.from_wkt(re.sub(r"^SRID=\d+;", "", str(text), flags=re.I)))
+        with np.errstate(invalid="ignore"):  # NaN in a coordinate: intake tells of it
+            return shapely.force_2d(shapely.from_wkt(re.sub(r"^SRID=\d+;", "", str(text), flags=re.I)))
     except shapely.errors.ShapelyError as error:
         raise ValueError("this is not well-known text (WKT)") from error
 

@@ -302,9 +302,7 @@ def _place_finds(
     if problems:
         raise InputRefused(problems)
     if moved:
-        notes.append(
-            f"{_some(moved)} lie just outside their searched ground: moved to its nearest cell"
-        )
+        notes.append(f"{_some(moved)} lie just outside their searched ground: moved to its nearest cell")
     return Placed(
         np.array(cells, dtype=np.int64).reshape(-1, 2), tuple(ids), np.array(searches, dtype=np.int64)
     )
@@ -336,7 +334,7 @@ def _searched_cell(
 
 
 def _finder(point: EvidencePoint, cell: tuple[int, int], survey: Survey, covers: overlay.Coverage) -> int:
-    """Which search found an item that names none: the first that covers its cell and is no stopped box, else the nearest."""
+    """Which search found an item that names none: one that covers its cell and is no stopped box, else the nearest."""
     here = [i for i in covers.searches_at(cell) if survey.searched[i].outcome != "stopped_at_find"]
     if here:
         return min(here, key=lambda i: (survey.searched[i].ground.distance(point.place), i))

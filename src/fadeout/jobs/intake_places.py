@@ -214,12 +214,7 @@ def _turned(xy: NDArray[np.float64], crs: str) -> NDArray[np.bool_]:
     small = (np.abs(xy) <= 180).all(axis=1)
     if places.is_geographic(crs):
         return here
-    use = places.area_of_use(crs)
-    if use is None:
-        return here
-    west, south, east, north = use
-    lat, lon = xy[:, 0], xy[:, 1]
-    as_degrees = (lon >= west - 3) & (lon <= east + 3) & (lat >= south - 3) & (lat <= north + 3)
+    as_degrees = places.in_use(xy[:, 1], xy[:, 0], crs)
     return np.where(small, as_degrees, here)
 
 

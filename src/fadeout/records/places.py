@@ -106,7 +106,7 @@ def move_xy(xy: NDArray[np.float64], source: str, target: str) -> NDArray[np.flo
 
 def move(shapes: Sequence[BaseGeometry | None], source: str, target: str) -> Geometries:
     """Move geometries to another CRS, coordinate by coordinate, heights left behind."""
-    flat = shapely.force_2d(np.array(list(shapes) + [None], dtype=object)[:-1])
+    flat = shapely.force_2d(np.array([*shapes, None], dtype=object)[:-1])
     if source == target:
         return np.asarray(flat, dtype=object)
     return np.asarray(shapely.transform(flat, lambda xy: move_xy(xy, source, target)), dtype=object)
@@ -118,22 +118,35 @@ def area_of_use(text: str) -> tuple[float, float, float, float] | None:
     return (use.west, use.south, use.east, use.north) if use else None
 
 
-def belongs(xy: NDArray[np.float64], crs: str, margin_deg: float = 3.0) -> NDArray[np.bool_]:
+def belongs(xy: NDArray[np.float64], crs: str) -> NDArray[np.bool_]:
     """Say of each (x, y) whether it can be a place in this CRS: on Earth, and near the ground the CRS is meant for."""
     finite: NDArray[np.bool_] = np.asarray(np.isfinite(xy).all(axis=1))
     lonlat = xy if is_geographic(crs) else move_xy(np.where(finite[:, None], xy, 0.0), crs, WGS84)
     lon, lat = lonlat[:, 0], lonlat[:, 1]
     with np.errstate(invalid="ignore"):
         good = finite & np.isfinite(lonlat).all(axis=1) & (np.abs(lat) <= 90) & (np.abs(lon) <= 360)
+        return np.asarray(good if is_geographic(crs) else good & in_use(lon, lat, crs))
+
+
+def in_use(lon: NDArray[np.float64], lat: NDArray[np.float64], crs: str) -> NDArray[np.bool_]:
+    """Say of each place whether it lies on the ground a CRS is meant for, or not far beyond its edge.
+
+    Surveys at the edge of a zone go on in it: a quarter of the zone's width is allowed, and at most 3 degrees.
+    """
     use = area_of_use(crs)
-    if use is None or is_geographic(crs):
-        return np.asarray(good)
+    if use is None:
+        return np.ones(len(lon), dtype=bool)
     west, south, east, north = use
-    with np.errstate(invalid="ignore"):
-        good &= (lat >= south - margin_deg) & (lat <= north + margin_deg)
-        if east - west < 300 and west <= east:
-            good &= (lon >= west - margin_deg) & (lon <= east + margin_deg)
+    beyond = _beyond(north - south)
+    good = (lat >= south - beyond) & (lat <= north + beyond)
+    if west <= east < west + 300:
+        beyond = _beyond(east - west)
+        good &= (lon >= west - beyond) & (lon <= east + beyond)
     return np.asarray(good)
+
+
+def _beyond(width_deg: float) -> float:
+    return min(0.5 + width_deg / 4, 3.0)
 
 
 def polygon_fault(shape: BaseGeometry) -> str:

@@ -1,0 +1,117 @@
+"""A profile's every number has a source, and a faulty profile is refused in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from fadeout.errors import InputRefused
+from fadeout.records import profile as profiles
+
+SHIPPED = Path(profiles.__file__).parent / "profiles" / "default.toml"
+
+
+def copied(tmp_path: Path, old: str, new: str) -> Path:
+    text = SHIPPED.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def test_the_shipped_profile_has_a_source_for_every_value() -> None:
+    assert all(source.strip() for _, _, source in profiles.load().sources())
+
+
+def test_the_shipped_footprints_are_two_round_ones_and_three_sizes_in_four_directions() -> None:
+    shapes = profiles.load().footprints
+    assert (len(shapes), {shape.kind for shape in shapes}, {shape.weight for shape in shapes}) == (
+        14,
+        {"heavy"},
+        {1.0},
+    )
+
+
+def test_a_copy_of_the_shipped_profile_differs_in_its_digest_alone(tmp_path: Path) -> None:
+    path = copied(tmp_path, "# The shipped", "# My")
+    mine, shipped = profiles.load(path), profiles.load()
+    assert (mine.digest != shipped.digest, mine.model_copy(update={"digest": ""})) == (
+        True,
+        shipped.model_copy(update={"digest": ""}),
+    )
+
+
+def test_a_profile_may_hold_only_what_differs(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'based_on = "default"\nname = "mine"\nversion = "1"\nbox_side_m = { value = 25, source = "national standard" }'
+    )
+    mine = profiles.load(path)
+    assert (mine.box_side_m, mine.growth, mine.value_sources["box_side_m"]) == (25.0, 8, "national standard")
+
+
+def test_a_profile_cannot_be_changed_once_read() -> None:
+    with pytest.raises(ValidationError):
+        profiles.load().box_side_m = 10.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("growth = {", "growht = {", "profile.missing"),
+        ('growth = { value = 8, source = "', 'growth = { value = 8, sauce = "', "profile.no-source"),
+        ("growth = { value = 8", "growth = { value = 6", "profile.bad-value"),
+        ("items_per_strike = { value = 30.0", "items_per_strike = { value = -1", "profile.bad-value"),
+        ("hazard_share = { value = 0.05", "hazard_share = { value = 5", "profile.bad-value"),
+        ("detection = 0.5", "detection = 50", "profile.bad-value"),
+        ("sigma_minor_m = 40", "sigma_minor = 40", "profile.missing"),
+        ("version = ", "version ", "profile.not-toml"),
+    ],
+)
+def test_a_faulty_profile_is_refused(tmp_path: Path, old: str, new: str, code: str) -> None:
+    with pytest.raises(InputRefused) as refused:
+        profiles.load(copied(tmp_path, old, new))
+    assert code in {problem.code for problem in refused.value.problems}
+
+
+def test_every_fault_of_a_profile_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "x"\nversion = "1"\n')
+    with pytest.raises(InputRefused) as refused:
+        profiles.load(path)
+    assert len(refused.value.problems) > 10
+
+
+def test_a_profile_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match=r"profile\.unreadable"):
+        profiles.load(tmp_path / "none.toml")
+
+
+def test_a_detection_may_be_a_beta_prior(tmp_path: Path) -> None:
+    path = copied(tmp_path, "detection = 0.5", "detection_alpha = 6\ndetection_beta = 2")
+    assert profiles.load(path).methods["visual"].detection == 0.75
+
+
+@pytest.mark.parametrize("name", ["technical_survey", "Technical Survey", " technical-survey "])
+def test_a_method_is_found_whatever_its_spelling(name: str) -> None:
+    assert profiles.load().method(name) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("CBU24 AN PR/MT (BLU26)", "cbu24"),
+        ("CBU-24/29", "cbu24"),
+        ("cbu 87/B", "cbu87"),
+        ("CBU49 AN PR MINE", "cbu24"),
+        ("MK-20 AN TANK/MTL", "rockeye"),
+        ("CBU-2", None),
+        ("CBU-240", None),
+        ("", None),
+    ],
+)
+def test_a_munition_is_known_by_how_its_record_begins(text: str, key: str | None) -> None:
+    profile = profiles.load()
+    assert profile.munition(text) == (profile.items_by_munition[key] if key else None)
