@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
+from fadeout.model.compiled import compiled
 from fadeout.model.footprints import Footprint
 from fadeout.model.hazard import HazardousArea
 from fadeout.model.known import KnownStrikes
@@ -185,7 +185,7 @@ def _squared(footprint: Footprint, cell_m: float, side: int) -> Array:
     return np.asarray(along**2 + across**2)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _moments(
     kernels: Array, squared: Array, footprint: Ints, row: Ints, col: Ints, effort: Array
 ) -> tuple[Array, Array]:

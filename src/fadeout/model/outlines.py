@@ -15,9 +15,10 @@ exterior or each other in single corners at most.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
+
+from fadeout.model.compiled import compiled
 
 Ring = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -91,7 +92,7 @@ def _signed(points: NDArray[np.int64], first: NDArray[np.int64]) -> NDArray[np.i
     return np.add.reduceat(cross, start)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _corners(padded: Mask) -> int:
     """Count the corners at which the outline turns; two where cells meet corner to corner."""
     rows, cols = padded.shape
@@ -108,7 +109,7 @@ def _corners(padded: Mask) -> int:
     return corners
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _trace(padded: Mask, part_of: NDArray[np.int32], points: Ring, first: Ring, part: Ring) -> int:
     """Walk every boundary, cut at corners passed twice; fill `points`, ring starts and the part of each ring.
 
@@ -164,14 +165,14 @@ def _trace(padded: Mask, part_of: NDArray[np.int32], points: Ring, first: Ring, 
     return rings
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled
 def _crossed(padded: Mask, r: int, c: int) -> bool:
     """Whether just two cells, corner to corner, meet here."""
     a, b = padded[r, c], padded[r, c + 1]
     return bool(a == padded[r + 1, c + 1] and b == padded[r + 1, c] and a != b)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled
 def _came(stack: Ring, height: int, r: int, c: int) -> int:
     """Direction from the last corner kept to here."""
     dr, dc = r - stack[height - 1, 0], c - stack[height - 1, 1]
@@ -184,7 +185,7 @@ def _came(stack: Ring, height: int, r: int, c: int) -> int:
     return 3
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled
 def _turned(padded: Mask, r: int, c: int, way: int) -> int:
     """Direction after corner (r, c), reached in direction `way`: right, else straight on, else left."""
     if way == 0:
