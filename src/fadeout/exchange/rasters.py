@@ -1,0 +1,83 @@
+"""Rasters on a grid as one Cloud-Optimised GeoTIFF.
+
+Reads   `Band`s: arrays of one shape, row 0 north; NaN is *nothing said here*
+Gives   one .tif with overviews, named bands and words about the data; the same arrays give the same bytes
+Knows   GDAL's COG driver; nothing of what the bands mean
+Start   at `write`
+
+Lost on the way: values are kept in single precision (7 digits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALL_BLOCK, BLOCK = 128, 512  # pixels; the small one gives overviews to small areas too
+SMALL_GRID = 1024  # sides up to which the small block is taken
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """One band: a short name, what it means with its unit, and its values, shape (rows, cols)."""
+
+    name: str
+    words: str
+    values: NDArray[np.floating[Any]]
+
+
+def write(
+    path: Path,
+    bands: Sequence[Band],
+    *,
+    crs: str,
+    west: float,
+    north: float,
+    cell_m: float,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Write bands into a new GeoTIFF; a file of that name is replaced.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    bands : sequence of Band
+        NaN stands where nothing is said, and is declared as the file's nodata value. A pixel of an overview
+        is the mean of the cells below it that say something.
+    crs, west, north, cell_m
+        The CRS, the outer (north-west) corner of cell (0, 0) in it, and the side of a cell, in metres.
+    tags : mapping, optional
+        Words about the whole file; "TIFFTAG_..." ones reach every TIFF reader.
+    """
+    import rasterio
+    from rasterio.transform import from_origin
+
+    rows, cols = bands[0].values.shape
+    profile = {
+        "driver": "COG",
+        "width": cols,
+        "height": rows,
+        "count": len(bands),
+        "dtype": "float32",
+        "nodata": float("nan"),
+        "crs": crs,
+        "transform": from_origin(west, north, cell_m, cell_m),
+        "blocksize": SMALL_BLOCK if max(rows, cols) <= SMALL_GRID else BLOCK,
+        "compress": "deflate",
+        "predictor": "yes",
+        "overview_resampling": "average",
+        "bigtiff": "if_safer",
+    }
+    path.unlink(missing_ok=True)
+    with rasterio.open(path, "w", **profile) as file:
+        file.update_tags(**dict(tags or {}))
+        for number, band in enumerate(bands, start=1):
+            file.write(band.values.astype(np.float32), number)
+            file.set_band_description(number, band.name)
+            file.update_tags(number, meaning=band.words)
