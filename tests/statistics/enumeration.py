@@ -27,7 +27,10 @@ def set_partitions(items):
 def subsets(items):
     """Give every subset of a list with the rest."""
     for bits in range(1 << len(items)):
-        yield [i for n, i in enumerate(items) if bits >> n & 1], [i for n, i in enumerate(items) if not bits >> n & 1]
+        yield (
+            [i for n, i in enumerate(items) if bits >> n & 1],
+            [i for n, i in enumerate(items) if not bits >> n & 1],
+        )
 
 
 @dataclass
@@ -66,7 +69,10 @@ class Enumeration:
         for dr in range(-reach, reach + 1):
             for dc in range(-reach, reach + 1):
                 north, east = -dr * case.cell_m, dc * case.cell_m
-                along, across = east * math.sin(t) + north * math.cos(t), east * math.cos(t) - north * math.sin(t)
+                along, across = (
+                    east * math.sin(t) + north * math.cos(t),
+                    east * math.cos(t) - north * math.sin(t),
+                )
                 q = (along / f.sigma_major_m) ** 2 + (across / f.sigma_minor_m) ** 2
                 value = math.exp(-q / 2)
                 if f.kind == "heavy":
@@ -86,7 +92,9 @@ class Enumeration:
     def _templates(self):
         if not hasattr(self, "_all"):
             places = [(r, c) for r in range(self.case.rows) for c in range(self.case.cols)]
-            self._all = np.array([[self.share_of(j, r, c) for r, c in places] for j in range(len(self.kernels))])
+            self._all = np.array(
+                [[self.share_of(j, r, c) for r, c in places] for j in range(len(self.kernels))]
+            )
             self._places = np.array(places)
         return self._all  # (J, centres, rows, cols)
 

@@ -1,0 +1,73 @@
+"""The sampler against exact answers: published cases, and a slow enumeration written apart from the engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from enumeration import Case, Enumeration
+
+from fadeout.model import Footprint, Grid, Prior, RecordedStrike, StoppedBox, fit
+
+CASES = json.loads((Path(__file__).parent / "exact_cases.json").read_text("utf-8"))
+SHAPES = [Footprint(40, 40), Footprint(80, 40, 45, weight=2), Footprint(60, 30, 120, kind="heavy")]
+FINDS = [(5, 5), (6, 6), (10, 11)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_exact_cases_are_met_within_the_stated_tolerances(case):
+    grid = Grid(case["rows"], case["cols"], case["cell_m"])
+    prior = Prior(**case["prior"], footprints=[Footprint(**shape) for shape in case["footprints"]])
+    keep = np.ones(grid.shape)
+    for box in case["searched"]:
+        keep[rectangle(box)] *= 1 - box["detection"]
+    posterior = fit(grid, 1 - keep, case["finds"], prior, pad=False, seed=1)
+    strikes = case["exact"]["expected_strikes_with_finds"]
+    assert posterior.expected_strikes_with_finds == pytest.approx(strikes, abs=0.03)
+    for region in case["exact"]["regions"]:
+        mask = np.zeros(grid.shape, dtype=bool)
+        mask[rectangle(region)] = True
+        expected = region["expected_remaining"]
+        tolerance = 0.02 if expected >= 0.1 else 0.05
+        assert posterior.expected_remaining_in(mask) == pytest.approx(expected, rel=tolerance)
+        assert posterior.p_none_in(mask) == pytest.approx(region["p_none"], abs=0.01)
+
+
+def rectangle(box):
+    return slice(box["row"], box["row"] + box["rows"]), slice(box["col"], box["col"] + box["cols"])
+
+
+RECORDS = (RecordedStrike(6.3, 5.2, 60.0, 0.7, 25.0, 0.8), RecordedStrike(11, 2, 40.0, 0.9))
+BOX = np.zeros((14, 14), dtype=bool)
+BOX[9:12, 9:13] = True
+
+
+@pytest.mark.parametrize(
+    ("records", "stopped"),
+    [((), None), (RECORDS, None), ((), (BOX, 0.8, 2)), (RECORDS, (BOX, 0.8, 2))],
+    ids=["strikes", "recorded strikes", "a stopped box", "recorded strikes and a stopped box"],
+)
+def test_sampler_agrees_with_the_enumeration_of_every_partition(records, stopped):
+    grid, effort = Grid(14, 14, 25.0), np.zeros((14, 14))
+    effort[4:8, 4:8], effort[0:3, 10:14] = 0.7, 0.6
+    if stopped is None:
+        effort[9:12, 9:13] = 0.5
+    prior = Prior(5.0, 15.0, 1.3, 3.0, SHAPES, records)
+    exact = Enumeration(Case(14, 14, 25.0, prior, effort, FINDS, stopped, shares=24))
+    boxes = [StoppedBox(*stopped)] if stopped else []
+    posterior = fit(grid, effort, FINDS, prior, stopped=boxes, pad=False, seed=3, sweeps=6000)
+    # 4 chains × 6,000 sweeps give some 10,000 effective draws: the number of strikes has sd below 1, so 4 standard
+    # errors are 0.04; totals have sd below their mean, so 4 standard errors are 4 %. Kept draws: 4,000 partitions,
+    # so P(none) is within 4 × 0.5 / √4000 = 0.03 at worst, within 0.012 for these (their sd over draws is below 0.2).
+    assert posterior.expected_strikes_with_finds == pytest.approx(exact.expected_strikes(), abs=0.04)
+    for rows, cols in ((slice(None), slice(None)), (slice(8, 13), slice(8, 14)), (slice(0, 4), slice(0, 6))):
+        mask = np.zeros(grid.shape, dtype=bool)
+        mask[rows, cols] = True
+        expected, none = exact.region(mask)
+        assert posterior.expected_remaining_in(mask) == pytest.approx(expected, rel=0.04)
+        assert posterior.p_none_in(mask) == pytest.approx(none, abs=0.012)
+    one = np.zeros(grid.shape, dtype=bool)
+    one[10, 11] = True
+    assert posterior.p_any_remaining[10, 11] == pytest.approx(1 - exact.region(one)[1], rel=0.05)
