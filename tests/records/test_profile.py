@@ -52,6 +52,14 @@ def test_a_profile_may_hold_only_what_differs(tmp_path: Path) -> None:
     assert (mine.box_side_m, mine.growth, mine.value_sources["box_side_m"]) == (25.0, 8, "national standard")
 
 
+def test_a_method_of_ones_own_stands_beside_the_shipped_ones(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'based_on = "default"\nname = "mine"\nversion = "1"\n[methods.dog]\ndetection = 0.9\nsource = "trial"'
+    )
+    assert {"dog", "visual", "clearance"} <= set(profiles.load(path).methods)
+
+
 def test_a_profile_cannot_be_changed_once_read() -> None:
     with pytest.raises(ValidationError):
         profiles.load().box_side_m = 10.0

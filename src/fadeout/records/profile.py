@@ -168,7 +168,7 @@ def load(path: Path | str | None = None) -> Profile:
     raw, name = _bytes(path)
     given = _toml(raw, name)
     if given.pop("based_on", None) == DEFAULT:
-        given = {**_toml(_bytes(None)[0], DEFAULT), **given}
+        given = _over(_toml(_bytes(None)[0], DEFAULT), given)
     plain, problems = _plain(given, name)
     if problems:
         raise InputRefused(problems)
@@ -193,6 +193,15 @@ def _bytes(path: Path | str | None) -> tuple[bytes, str]:
         raise InputRefused(
             [Problem("profile.unreadable", message, "check the path", Path(path).name)]
         ) from error
+
+
+def _over(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Lay a profile over the shipped one: single methods and munitions replace those of the same name."""
+    merged = {**base, **given}
+    for table in ("methods", "items_by_munition"):
+        if isinstance(given.get(table), dict):
+            merged[table] = {**base.get(table, {}), **given[table]}
+    return merged
 
 
 def _toml(raw: bytes, name: str) -> dict[str, Any]:
