@@ -383,6 +383,12 @@ def test_no_exact_place_of_an_accident_stands_in_a_message(read: Callable[..., S
     assert "712345" not in text and "9123456" not in text  # noqa: PT018
 
 
+def test_a_bad_coordinate_is_told_without_the_good_one_beside_it(tmp_path: Path, profile: Profile) -> None:
+    path = table(tmp_path, "id,lat,lon,how,kind\nA,16.8x,107.123456,opportunistic,accident\n")
+    (problem,) = problems_of(lambda: intake.read_survey([path], profile=profile, today=TODAY))
+    assert ("16.8x" in problem.message, "107.123456" in problem.message) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [

@@ -173,9 +173,25 @@ def _shape(text: Value) -> BaseGeometry | None:
 
 
 def _bad_place(pair: list[str], cells: list[Value], fault: str, layer: RawLayer, row: int) -> Problem:
-    got = ", ".join(f"{name} {str(cell)[:40]!r}" for name, cell in zip(pair, cells, strict=True))
-    remedy = "write WKT such as POLYGON ((x y, …))" if len(pair) == 1 else "write plain numbers, e.g. 16.8025"
+    """Tell which cell is wrong; good coordinates are not repeated, as messages may be passed on."""
+    if len(pair) == 1:
+        kind = re.match(r"[A-Za-z ]*", str(cells[0]))
+        got = f"{pair[0]} begins with '{kind.group().strip() if kind else ''}'"
+        remedy = "write WKT such as POLYGON ((x y, …))"
+    else:
+        bad = [(name, cell) for name, cell in zip(pair, cells, strict=True) if not _is_number(cell, layer)]
+        got = ", ".join(
+            f"{name} is empty" if cell is None else f"{name} '{str(cell)[:20]}'" for name, cell in bad
+        )
+        remedy = "write plain numbers, e.g. 16.8025"
     return Problem("intake.bad-place", f"{got}: {fault}", remedy, layer.file, layer.name, row)
+
+
+def _is_number(cell: Value, layer: RawLayer) -> bool:
+    try:
+        return number(cell, layer.decimal_comma) is not None
+    except ValueError:
+        return False
 
 
 def _text(path: Path) -> str:

@@ -180,7 +180,7 @@ def geodesic_area_m2(shape: BaseGeometry, crs: str) -> float:
     --------
     >>> from shapely import box
     >>> round(geodesic_area_m2(box(500_000, 1_860_000, 501_000, 1_861_000), "EPSG:32648"))
-    1000801
+    1000800
     """
     lonlat: Any = move([shape], crs, WGS84)[0]
     area, _ = Geod(ellps="WGS84").geometry_area_perimeter(lonlat)
