@@ -56,7 +56,6 @@ def write(
         Words about the whole file; "TIFFTAG_..." ones reach every TIFF reader.
     """
     import rasterio
-    from rasterio.transform import from_origin
 
     rows, cols = bands[0].values.shape
     profile = {
@@ -67,7 +66,7 @@ def write(
         "dtype": "float32",
         "nodata": float("nan"),
         "crs": crs,
-        "transform": from_origin(west, north, cell_m, cell_m),
+        "transform": rasterio.Affine(cell_m, 0.0, west, 0.0, -cell_m, north),
         "blocksize": SMALL_BLOCK if max(rows, cols) <= SMALL_GRID else BLOCK,
         "compress": "deflate",
         "predictor": "yes",
