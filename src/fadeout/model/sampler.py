@@ -176,7 +176,7 @@ def sweep(
             allocate(world, rng, i)
         for k in range(state.top[0]):
             if state.finds[k] > 0:
-                if rng.random() < 0.25:
+                if rng.random() < 0.5:
                     relocate(world, rng, k)
                 else:
                     slide(world, rng, k)
