@@ -81,7 +81,7 @@ def assessment() -> Assessment:
     records, given = survey(), profiles.load()
     profile = given.model_copy(update={"footprints": given.footprints[:4], "next_boxes": 8})
     gridded = gridding.to_grid(records, profile)
-    posterior = fitted(gridded, seed=3)
+    posterior = fitted(gridded, seed=3, sweeps=500)
     area = hazard.delineate(posterior, share_left_out=0.05, confidence=0.9)
     common = {"detection": 0.8, "searched_share": gridded.searched_share}
     boxes = search.next_boxes(
