@@ -20,13 +20,29 @@ from fadeout.model.world import FREE, World
 
 IMPOSSIBLE = -1e300  # a log weight that no draw takes; finite, since fast arithmetic knows no infinities
 NEGLIGIBLE = 18.0  # log weights this far below the largest are left out: e^-18 = 1.5e-8
-UNLIKELY_PLACE = -40.0  # log prior of a record's place below which it is left out
 
 
 @compiled
 def power_of(value: float, power: float) -> float:
     """Value ** power, quick where the power is 1."""
     return value if power == 1.0 else value**power
+
+
+@compiled
+def power_change(t: float, power: float) -> float:
+    """(1 + t)^−power − 1; a series where t is small, with error below t⁶."""
+    if abs(t) > 0.1:
+        return float((1.0 + t) ** -power - 1.0)
+    tail = 1.0 - (power + 3.0) / 4.0 * t * (1.0 - (power + 4.0) / 5.0 * t)
+    return -power * t * (1.0 - (power + 1.0) / 2.0 * t * (1.0 - (power + 2.0) / 3.0 * t * tail))
+
+
+@compiled
+def log_change(t: float) -> float:
+    """log(1 + t); a series where t is small, with error below t⁶."""
+    if abs(t) > 0.1:
+        return math.log1p(t)
+    return t * (1.0 - t / 2.0 * (1.0 - 2.0 * t / 3.0 * (1.0 - 3.0 * t / 4.0 * (1.0 - 4.0 * t / 5.0))))
 
 
 @compiled
@@ -101,6 +117,19 @@ def stack_likelihood(world: World, member: Any, count: int) -> bool:
     return True
 
 
+@compiled
+def row_of_record(world: World, m: int, j: int, r: int, c0: int, c1: int) -> tuple[int, int, int]:
+    """Where in record m's flat tables the row of centres (r, lo), … begins, for columns lo to hi − 1 of c0 to c1."""
+    records = world.records
+    rows, cols = records.height[m], records.width[m]
+    t = r - records.top[m]
+    lo, hi = max(c0, records.left[m]), min(c1 + 1, records.left[m] + cols)
+    if t < 0 or t >= rows:
+        return 0, lo, lo
+    shapes = world.field.kernel.shape[0]
+    return shapes * records.start[m] + (j * rows + t) * cols + lo - records.left[m], lo, hi
+
+
 @compiled_fast
 def log_block(world: World, record: int, count: int) -> float:
     """Log weight of the stacked members as one strike of this identity, its template summed out.
@@ -124,21 +153,21 @@ def log_block(world: World, record: int, count: int) -> float:
                     line[c] = v
                     best = max(best, v)
             else:
-                base = np.float32(field.log_weight[j])
-                t, left = r - records.top[record], records.left[record]
-                rows, cols = records.height[record], records.width[record]
-                for c in range(c0, c1 + 1):
-                    v = np.float32(-1e30)
-                    if 0 <= t < rows and 0 <= c - left < cols:
-                        place = records.log_place[records.start[record] + t * cols + c - left]
-                        v = (
-                            base
-                            + place
-                            + like[c - c0]
-                            - power * np.float32(math.log(b + field.exposure[j, r, c]))
-                        )
-                    line[c - c0] = v
-                    best = max(best, v)
+                line[:] = -1e30
+                start, lo, hi = row_of_record(world, record, j, r, c0, c1)
+                if hi > lo:
+                    base = np.float32(field.log_weight[j])
+                    n = records.start[record] + (r - records.top[record]) * records.width[record]
+                    n += lo - records.left[record]
+                    place, log_rate = (
+                        records.log_place[n : n + hi - lo],
+                        records.log_rate[start : start + hi - lo],
+                    )
+                    part, near = line[lo - c0 : hi - c0], like[lo - c0 : hi - c0]
+                    for c in range(hi - lo):
+                        v = base + place[c] + near[c] - power * log_rate[c]
+                        part[c] = v
+                        best = max(best, v)
     if best < -1e29:
         return IMPOSSIBLE
     total = 0.0
@@ -245,56 +274,47 @@ def tabulate_fresh(world: World, i: int) -> None:
     items.fresh[i] = total
 
 
-@compiled
+@compiled_fast
 def tabulate_records(world: World, i: int) -> None:
     """Tabulate the weight of item i joining each record in reach first, before the record's credibility."""
     field, items, records = world.field, world.items, world.records
-    shapes, reach = field.kernel.shape[0], field.kernel.shape[1] // 2
+    shapes, side = field.kernel.shape[0], field.kernel.shape[1]
+    reach = side // 2
+    c0, c1 = items.col[i] - reach, items.col[i] + reach
     for n in range(records.first[i], records.first[i + 1]):
         m = records.entry_record[n]
-        a, b = records.shape[m], records.rate[m]
-        rows, cols = records.height[m], records.width[m]
         total = 0.0
-        for r in range(
-            max(records.top[m], items.row[i] - reach), min(records.top[m] + rows, items.row[i] + reach + 1)
-        ):
-            lo, hi = (
-                max(records.left[m], items.col[i] - reach),
-                min(records.left[m] + cols, items.col[i] + reach + 1),
-            )
-            for c in range(lo, hi):
-                log_place = records.log_place[
-                    records.start[m] + (r - records.top[m]) * cols + c - records.left[m]
-                ]
-                if log_place < UNLIKELY_PLACE:
-                    continue
-                place = math.exp(log_place)
-                for j in range(shapes):
-                    k = field.kernel[j, r - items.row[i] + reach, c - items.col[i] + reach]
-                    rate = b + field.exposure[j, r, c]
-                    total += math.exp(field.log_weight[j]) * place * k * a / rate * (b / rate) ** a
+        for j in range(shapes):
+            for o in range(side):
+                start, lo, hi = row_of_record(world, m, j, items.row[i] + o - reach, c0, c1)
+                if hi > lo:
+                    kernel = field.kernel[j, o, lo - c0 : hi - c0]
+                    joined = records.joined[start : start + hi - lo]
+                    line = np.float32(0.0)
+                    for c in range(hi - lo):
+                        line += kernel[c] * joined[c]
+                    total += line
         records.entry_weight[n] = total
 
 
 @compiled
 def tabulate_unseen(world: World, m: int) -> None:
-    """Tabulate w_r: probability that nothing was found of recorded strike m, had it left items."""
+    """Fill record m's tables, and w_r: probability that nothing was found of it, had it left items."""
     field, records = world.field, world.records
     a, b = records.shape[m], records.rate[m]
     rows, cols = records.height[m], records.width[m]
     total = records.outside[m]
-    for t in range(rows):
-        for s in range(cols):
-            log_place = records.log_place[records.start[m] + t * cols + s]
-            if log_place < UNLIKELY_PLACE:
-                continue
-            place = math.exp(log_place)
-            for j in range(field.kernel.shape[0]):
-                e = field.exposure[j, records.top[m] + t, records.left[m] + s]
-                if e > 0:
-                    total += math.exp(field.log_weight[j]) * place * (b / (b + e)) ** a
-                else:
-                    total += math.exp(field.log_weight[j]) * place
+    shapes = field.kernel.shape[0]
+    for j in range(shapes):
+        for t in range(rows):
+            for s in range(cols):
+                place = math.exp(records.log_place[records.start[m] + t * cols + s] + field.log_weight[j])
+                rate = b + field.exposure[j, records.top[m] + t, records.left[m] + s]
+                unseen = place * power_of(b / rate, a)
+                n = shapes * records.start[m] + (j * rows + t) * cols + s
+                records.log_rate[n] = math.log(rate)
+                records.joined[n] = unseen * a / rate
+                total += unseen
     records.unseen[m] = total
 
 

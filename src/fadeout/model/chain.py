@@ -82,7 +82,10 @@ class Chain:
             field=t.field._replace(exposure=t.field.exposure.copy(), log_rate=t.field.log_rate.copy()),
             items=t.items._replace(fresh_rows=t.items.fresh_rows.copy(), fresh=t.items.fresh.copy()),
             records=t.records._replace(
-                unseen=t.records.unseen.copy(), entry_weight=t.records.entry_weight.copy()
+                log_rate=t.records.log_rate.copy(),
+                joined=t.records.joined.copy(),
+                unseen=t.records.unseen.copy(),
+                entry_weight=t.records.entry_weight.copy(),
             ),
             boxes=t.boxes._replace(keep=t.boxes.keep.copy(), share=t.boxes.share.copy()),
         )

@@ -15,7 +15,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fadeout.model.blocks import power_of, strike_rate, tabulate_fresh, tabulate_records
+from fadeout.model.blocks import (
+    log_change,
+    power_change,
+    power_of,
+    row_of_record,
+    strike_rate,
+    tabulate_fresh,
+    tabulate_records,
+)
 from fadeout.model.compiled import compiled
 from fadeout.model.world import World
 
@@ -54,19 +62,31 @@ def unseen_change(world: World, m: int, window: Any, step: float) -> float:
     r0, r1, c0, c1 = window
     a, b = records.shape[m], records.rate[m]
     change = 0.0
-    for r in range(max(r0, records.top[m]), min(r1, records.top[m] + records.height[m] - 1) + 1):
-        for c in range(max(c0, records.left[m]), min(c1, records.left[m] + records.width[m] - 1) + 1):
-            n = records.start[m] + (r - records.top[m]) * records.width[m] + c - records.left[m]
-            place = math.exp(records.log_place[n])
-            for j in range(field.kernel.shape[0]):
-                e = field.exposure[j, r, c]
-                grown = max(0.0, e + step * scratch.box[j, r - r0, c - c0])
-                change += (
-                    math.exp(field.log_weight[j])
-                    * place
-                    * (power_of(b / (b + grown), a) - power_of(b / (b + e), a))
-                )
+    for j in range(field.kernel.shape[0]):
+        for r in range(r0, r1 + 1):
+            start, lo, hi = row_of_record(world, m, j, r, c0, c1)
+            for c in range(lo, hi):
+                s = scratch.box[j, r - r0, c - c0]
+                if s > 0:
+                    rate = b + field.exposure[j, r, c]
+                    change += records.joined[start + c - lo] * rate / a * power_change(step * s / rate, a)
     return change
+
+
+@compiled
+def update_record(world: World, m: int, window: Any, step: float) -> None:
+    """Bring record m's tables up to date when a box's exposure grows by step × scratch.box; before `take_share`."""
+    field, records, scratch = world.field, world.records, world.scratch
+    r0, r1, c0, c1 = window
+    for j in range(field.kernel.shape[0]):
+        for r in range(r0, r1 + 1):
+            start, lo, hi = row_of_record(world, m, j, r, c0, c1)
+            for c in range(lo, hi):
+                s = scratch.box[j, r - r0, c - c0]
+                if s > 0:
+                    t = step * s / (records.rate[m] + field.exposure[j, r, c])
+                    records.log_rate[start + c - lo] += log_change(t)
+                    records.joined[start + c - lo] *= 1.0 + power_change(t, records.shape[m] + 1.0)
 
 
 @compiled
@@ -81,18 +101,21 @@ def take_share(world: World, b: int, new: float, window: Any) -> None:
     )
     r0, r1, c0, c1 = window
     p, old = boxes.detection[b], boxes.share[b]
+    for m in range(records.top.size):
+        if scratch.weight[m] != 0.0:
+            update_record(world, m, window, p * (new - old))
+            records.unseen[m] += scratch.weight[m]
     for j in range(field.kernel.shape[0]):
         for r in range(r0, r1 + 1):
             for c in range(c0, c1 + 1):
                 s = scratch.box[j, r - r0, c - c0]
                 if s > 0:
-                    e = max(0.0, field.exposure[j, r, c] + p * (new - old) * s)
-                    field.exposure[j, r, c] = e
-                    field.log_rate[j, r, c] = math.log(field.rate + e)
+                    e = field.exposure[j, r, c]
+                    step = p * (new - old) * s
+                    field.exposure[j, r, c] = max(0.0, e + step)
+                    field.log_rate[j, r, c] += log_change(step / (field.rate + e))
     for n in range(boxes.first[b], boxes.first[b + 1]):
         boxes.keep[boxes.cell[n]] *= (1.0 - p * new) / (1.0 - p * old)
-    for m in range(records.top.size):
-        records.unseen[m] += scratch.weight[m]
     boxes.share[b] = new
     reach = field.kernel.shape[1] // 2
     for i in range(items.row.size):
@@ -139,10 +162,8 @@ def cover_box(world: World, rng: Any, b: int) -> None:
             for c in range(c0, c1 + 1):
                 s = scratch.box[j, r - r0, c - c0]
                 if s > 0:
-                    e = field.exposure[j, r, c]
-                    change += power_of(b_rate / (b_rate + max(0.0, e + step * s)), a) - power_of(
-                        b_rate / (b_rate + e), a
-                    )
+                    rate = b_rate + field.exposure[j, r, c]
+                    change += power_of(b_rate / rate, a) * power_change(step * s / rate, a)
         log_ratio += math.exp(field.log_density[j]) * change
     for m in range(records.top.size):
         scratch.weight[m] = unseen_change(world, m, window, step)

@@ -75,7 +75,9 @@ class Prior:
             self,
             items_per_strike=self.items_per_strike * factor,
             recorded=tuple(
-                replace(r, items_per_strike=None if r.items_per_strike is None else r.items_per_strike * factor)
+                replace(
+                    r, items_per_strike=None if r.items_per_strike is None else r.items_per_strike * factor
+                )
                 for r in self.recorded
             ),
         )

@@ -180,6 +180,8 @@ def _records(items: Items, prior: Prior, lattice: Lattice) -> Records:
         np.concatenate([*(log_place.ravel() for _, _, log_place, _ in supports), np.empty(0)]).astype(
             np.float32
         ),
+        np.zeros(len(lattice) * sum(sizes), np.float32),
+        np.zeros(len(lattice) * sum(sizes), np.float32),
         np.array([outside for *_, outside in supports], dtype=np.float64),
         np.array([record.credibility for record in prior.recorded], dtype=np.float64),
         np.array([record.items_shape or prior.items_shape for record in prior.recorded], dtype=np.float64),

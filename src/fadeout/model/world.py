@@ -52,6 +52,10 @@ class Records(NamedTuple):
     width: Any  # int32 (m,)
     start: Any  # int64 (m,), where its window begins in log_place
     log_place: Any  # float32, log of the place's prior over the support, flattened
+    log_rate: (
+        Any  # float32, log(b + e) of each record's templates: J × its support, flattened one after the other
+    )
+    joined: Any  # float32, the same for q(j) (b/B)^a (a/B): the weight of a first item before its kernel
     outside: Any  # float64 (m,), prior mass of places beyond the lattice
     credibility: Any  # float64 (m,)
     shape: Any  # float64 (m,)
