@@ -161,6 +161,16 @@ def assess(
         str | None,
         typer.Option("--crs", metavar="CRS", help="CRS of inputs that state none, such as EPSG:4326."),
     ] = None,
+    order: Annotated[
+        str,
+        typer.Option(
+            "--order", metavar="ORDER", help="lat,lon where a file's first coordinate is the latitude."
+        ),
+    ] = "auto",
+    metric_crs: Annotated[
+        str | None,
+        typer.Option("--metric-crs", metavar="CRS", help="CRS in metres to compute in; UTM if not given."),
+    ] = None,
     stamp: Annotated[
         str,
         typer.Option(

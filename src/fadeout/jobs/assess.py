@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import platform
 import shlex
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from fadeout.errors import AreaTooLarge, Problem
 from fadeout.jobs import gridding, intake, phrasing, products, report, runs
 from fadeout.jobs.assessment import Assessment, RunInfo, SensitivityRow
 from fadeout.jobs.gridding import Gridded
@@ -87,7 +87,6 @@ def assess(
     now: datetime,
     memory_bytes: int | None = None,
     progress: Progress | None = None,
-    truth: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Estimate what is left, where the hazardous area ends and where to search next; write every product.
 
@@ -101,67 +100,77 @@ def assess(
         Memory that the job may take; an area that needs more is refused with the cell size that would fit.
     progress : callable (words, share done), optional
         May be called from other threads.
-    truth : mapping, optional
-        The simulated truth of a demonstration, to be shown beside the estimate.
 
     Raises
     ------
     InputRefused
         With every faulty row of every input; nothing is written.
     """
+    with runs.folder(request.out, inputs=request.inputs) as folder:
+        return walk(request, folder, now=now, memory_bytes=memory_bytes, progress=progress)
+
+
+def walk(
+    request: Request,
+    folder: Path,
+    *,
+    now: datetime,
+    memory_bytes: int | None = None,
+    progress: Progress | None = None,
+    truth: Callable[[Assessment], Mapping[str, Any]] | None = None,
+) -> Outcome:
+    """Do the job of `assess` into a folder that is there; `truth` tells a demonstration's simulated truth."""
     parts = _Parts(progress)
-    with runs.folder(request.out) as folder:
-        parts.begin("reading the inputs")
-        profile = _profile(request)
-        survey = _survey(request, profile, now)
+    parts.begin("reading the inputs")
+    profile = _profile(request)
+    survey = _survey(request, profile, now)
 
-        parts.begin("laying the grid")
-        refuse_what_does_not_fit(survey, profile, request.cell_m, memory_bytes)
-        gridded = gridding.to_grid(survey, profile, request.cell_m)
+    parts.begin("laying the grid")
+    gridded = gridding.to_grid(survey, profile, request.cell_m, max_bytes=memory_bytes)
 
-        posterior = fitted(gridded, request.seed, parts.begin("fitting strikes to finds"))
+    posterior = fitted(gridded, request.seed, parts.begin("fitting strikes to finds"))
 
-        parts.begin("drawing the hazardous area")
-        area = hazard.delineate(
-            posterior, share_left_out=profile.hazard_share, confidence=profile.hazard_confidence
-        )
-        detection = next_pass(survey, profile)
-        boxes = _next_boxes(posterior, area, gridded, profile, detection)
+    parts.begin("drawing the hazardous area")
+    area = hazard.delineate(
+        posterior, share_left_out=profile.hazard_share, confidence=profile.hazard_confidence
+    )
+    detection = next_pass(survey, profile)
+    boxes = _next_boxes(posterior, area, gridded, profile, detection)
 
-        parts.begin("asking when to stop")
-        advice = _advice(posterior, area, gridded, profile, detection, request.seed)
+    parts.begin("asking when to stop")
+    advice = _advice(posterior, area, gridded, profile, detection, request.seed)
 
-        others = sensitivity(area, gridded, profile, request.seed, parts.begin("trying other assumptions"))
+    others = sensitivity(area, gridded, profile, request.seed, parts.begin("trying other assumptions"))
 
-        parts.begin("checking the fit")
-        totals = [(row.name, row.expected_remaining) for row in others]
-        verdict = checks.sanity(posterior, area=area, assessed=gridded.assessed, sensitivity=totals)
+    parts.begin("checking the fit")
+    totals = [(row.name, row.expected_remaining) for row in others]
+    verdict = checks.sanity(posterior, area=area, assessed=gridded.assessed, sensitivity=totals)
 
-        parts.begin("writing layers and rasters")
-        assessment = Assessment(
-            survey=survey,
-            profile=profile,
-            gridded=gridded,
-            posterior=posterior,
-            verdict=verdict,
-            area=area,
-            boxes=boxes,
-            completion=advice["outside"],
-            completion_all=advice["all"],
-            completion_inside=advice.get("inside"),
-            sensitivity=others,
-            total_interval=total(posterior, gridded.assessed, request.seed),
-            info=_run_info(request, survey, profile, now),
-            truth=truth,
-        )
-        summary = products.summary(assessment)
-        products.write(assessment, summary, folder)
+    parts.begin("writing layers and rasters")
+    assessment = Assessment(
+        survey=survey,
+        profile=profile,
+        gridded=gridded,
+        posterior=posterior,
+        verdict=verdict,
+        area=area,
+        boxes=boxes,
+        completion=advice["outside"],
+        completion_all=advice["all"],
+        completion_inside=advice.get("inside"),
+        sensitivity=others,
+        total_interval=total(posterior, gridded.assessed, request.seed),
+        info=_run_info(request, survey, profile, now),
+    )
+    if truth is not None:
+        assessment = replace(assessment, truth=truth(assessment))
+    summary = products.summary(assessment)
+    products.write(assessment, summary, folder)
 
-        parts.begin("writing the report")
-        report.write(assessment, summary, folder)
-        runs.close(assessment, summary, folder)
-    parts.end()
-    return Outcome(assessment, summary, request.out, in_words(assessment, request.out))
+    parts.begin("writing the report")
+    report.write(assessment, summary, folder)
+    runs.close(assessment, summary, folder, parts.end())
+    return Outcome(assessment, summary, request.out, in_words(summary, request.out))
 
 
 # ---- the steps, each a call to the file that does the work
@@ -243,40 +252,7 @@ def next_pass(survey: Survey, profile: Profile) -> float:
     return next(iter(profile.methods.values())).detection
 
 
-# ---- what is refused, what is told
-
-
-BYTES_PER_CELL = 900  # without footprints: rasters, draws, products
-BYTES_PER_CELL_AND_FOOTPRINT = 60  # measured: benchmarks/README.md
-
-
-def refuse_what_does_not_fit(
-    survey: Survey, profile: Profile, cell_m: float | None, memory_bytes: int | None
-) -> None:
-    """Refuse an area that needs more memory than there is, naming the cell size that would fit.
-
-    Raises
-    ------
-    AreaTooLarge
-    """
-    if memory_bytes is None:
-        return
-    side_m = gridding.cell_side(profile, cell_m)
-    west, south, east, north = survey.area.bounds
-    margin_m = 2 * max(shape.sigma_major_m for shape in profile.footprints) * 4
-    ground_m2 = (east - west + margin_m) * (north - south + margin_m)
-    each = BYTES_PER_CELL + BYTES_PER_CELL_AND_FOOTPRINT * len(profile.footprints)
-    needed = ground_m2 / side_m**2 * each
-    if needed <= memory_bytes:
-        return
-    fits_m = np.ceil((ground_m2 * each / memory_bytes) ** 0.5)
-    message = (
-        f"the area of {(east - west) / 1000:.3g} × {(north - south) / 1000:.3g} km has "
-        f"{ground_m2 / side_m**2:,.0f} cells of {side_m:g} m, which need about {needed / 2**30:.3g} GB of "
-        f"memory; {memory_bytes / 2**30:.3g} GB are free"
-    )
-    remedy = f"--cell {fits_m:g}, or assess a smaller area"
-    raise AreaTooLarge([Problem("assess.area-too-large", message, remedy, layer="area")])
+# ---- what is told
 
 
 def _run_info(request: Request, survey: Survey, profile: Profile, now: datetime) -> RunInfo:
@@ -324,37 +300,42 @@ def command(request: Request) -> str:
     return f"{shlex.join(words)} --out DIR"
 
 
-def in_words(assessment: Assessment, folder: Path) -> tuple[str, ...]:
+def in_words(summary: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
     """What a terminal shows at the end: the figures, the checks, and where the report lies."""
-    low, median, high = assessment.total_interval
-    area = assessment.area
+    left, area, outside = summary["remaining"], summary["hazardous_area"], summary["completion"][0]
     lines = [
-        f"Items remaining in the assessed ground: {phrasing.number(median)}, "
-        f"{phrasing.interval(low, high)} (median, 90 % interval).",
-        f"Hazardous area: {phrasing.hectares(area.area_m2)}. {area.words}",
-        f"Chance that nothing is left outside it: {phrasing.chance(assessment.completion.p_none)}. "
-        f"{assessment.completion.words}",
-        f"Next boxes to search: {len(assessment.boxes)}.",
-        f"Checks: {assessment.verdict.words}",
+        *summary["stamps"],
+        f"Items remaining in the assessed ground: {phrasing.number(left['median'])} "
+        f"({phrasing.number(left['low'])} to {phrasing.number(left['high'])} with a chance of 90 %).",
+        f"Hazardous area: {phrasing.hectares(area['area_m2'])}; chance that nothing is left outside it: "
+        f"{phrasing.chance(outside['p_none'])}. Ground that was not searched is not clear.",
+        f"Next: {summary['sentences']['next']}",
+        f"Checks: {summary['checks']['words']}",
         f"Report: {folder / 'report.html'}",
     ]
-    stamp = assessment.survey.stamp
-    return tuple([stamp, *lines] if stamp else lines)
+    return tuple(lines)
 
 
 class _Parts:
-    """Tells how far the walk is, part by part, by the share of the time that each part takes."""
+    """Tells how far the walk is by the share of the time that each part takes, and times the parts."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.tell: Progress = progress or (lambda words, done: None)
+        self.began: dict[str, float] = {}
 
     def begin(self, part: str) -> Callable[[float, str], None]:
         """Say that a part begins; give the callback for what goes on inside it."""
         names = list(PARTS)
         before = sum(PARTS[name] for name in names[: names.index(part)])
+        self.began[part] = time.perf_counter()
         self.tell(part, before)
         return lambda share, words: self.tell(f"{part}: {words}", before + PARTS[part] * share)
 
-    def end(self) -> None:
-        """Say that all is done."""
+    def end(self) -> dict[str, float]:
+        """Say that all is done; give the seconds of each part."""
         self.tell("done", 1.0)
+        moments = [*self.began.values(), time.perf_counter()]
+        return {
+            part: after - moment
+            for part, moment, after in zip(self.began, moments, moments[1:], strict=False)
+        }

@@ -65,7 +65,8 @@ def read_survey(
     metric_crs : str, optional
         The CRS to compute in; without it the UTM zone that all inputs share, else that of the place.
     stamp : str
-        Words that stand on every product; the column map's stand beside them.
+        Words that stand on every product; beside them stand the column map's, and those that inputs carry
+        in a column `stamp`.
     simulated : bool
         Whether the data are made up; the stamp then says so.
 
@@ -94,8 +95,9 @@ def read_survey(
     survey = _survey(tables, settled, profile, today, problems, notes)
     if problems:
         raise InputRefused(_sorted(problems))
-    made_up = simulated or mapping.simulated or stamp.upper().startswith(SIMULATED)
-    return replace(survey, sources=tuple(sources), simulated=made_up, stamp=_stamp(stamp, mapping, made_up))
+    stamps = list(dict.fromkeys(word for word in (stamp, mapping.stamp, *_carried(layers)) if word))
+    made_up = simulated or mapping.simulated or any(word.upper().startswith(SIMULATED) for word in stamps)
+    return replace(survey, sources=tuple(sources), simulated=made_up, stamp=_stamp(stamps, made_up))
 
 
 def _survey(
@@ -249,11 +251,19 @@ def _load_map(path: Path | str | None, problems: list[Problem]) -> maps.ColumnMa
     return mapping
 
 
-def _stamp(stamp: str, mapping: maps.ColumnMap, simulated: bool) -> str:
-    words = [word for word in dict.fromkeys([stamp, mapping.stamp]) if word]
-    if simulated and not any(SIMULATED in word.upper() for word in words):
-        words.insert(0, SIMULATED)
-    return "; ".join(words)
+def _carried(layers: Sequence[RawLayer]) -> list[str]:
+    """Stamps that the inputs themselves carry, in a column `stamp`, as our own products do."""
+    return [
+        str(value)
+        for layer in layers
+        for value in layer.columns.get(layer.column("stamp") or "", ())
+        if value
+    ]
+
+
+def _stamp(stamps: Sequence[str], simulated: bool) -> str:
+    unsaid = simulated and not any(SIMULATED in word.upper() for word in stamps)
+    return "; ".join([SIMULATED, *stamps] if unsaid else stamps)
 
 
 def _nothing() -> Problem:

@@ -96,6 +96,7 @@ ROLES = {
 # Columns that people and programs keep beside the facts; they are left out without a word.
 HARMLESS = frozenset(
     {"name", "description", "desc", "remark", "remarks", "note", "notes", "comment", "comments"}
+    | {"stamp"}  # words for every product; `intake` takes them along
     | {"photo", "photos", "fid", "ogc_fid", "objectid", "uuid", "globalid"}
 )
 SHAPEFILE_NAME = 10  # letters of a column name in a .dbf
