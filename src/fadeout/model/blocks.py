@@ -29,23 +29,6 @@ def power_of(value: float, power: float) -> float:
 
 
 @compiled
-def power_change(t: float, power: float) -> float:
-    """(1 + t)^−power − 1; a series where t is small, with error below t⁶."""
-    if abs(t) > 0.1:
-        return float((1.0 + t) ** -power - 1.0)
-    tail = 1.0 - (power + 3.0) / 4.0 * t * (1.0 - (power + 4.0) / 5.0 * t)
-    return -power * t * (1.0 - (power + 1.0) / 2.0 * t * (1.0 - (power + 2.0) / 3.0 * t * tail))
-
-
-@compiled
-def log_change(t: float) -> float:
-    """log(1 + t); a series where t is small, with error below t⁶."""
-    if abs(t) > 0.1:
-        return math.log1p(t)
-    return t * (1.0 - t / 2.0 * (1.0 - 2.0 * t / 3.0 * (1.0 - 3.0 * t / 4.0 * (1.0 - 4.0 * t / 5.0))))
-
-
-@compiled
 def prior_of(world: World, record: int) -> tuple[float, float, float]:
     """Shape a and rate b of a strike's items, and the log weight that it has beyond its template's."""
     field, records = world.field, world.records
@@ -236,15 +219,23 @@ def draw_fresh(world: World, i: int, rng: Any) -> None:
     r = items.row[i] + o - reach
     c0, c1 = max(0, items.col[i] - reach), min(field.exposure.shape[2] - 1, items.col[i] + reach)
     left = rng.random() * items.fresh_rows[i, j, o]
-    scale = math.exp(field.log_density[j] + field.shape * math.log(field.rate)) * field.shape
     scratch.template[0], scratch.template[1] = j, r
     for c in range(c0, c1 + 1):
         w = field.kernel[j, o, c - items.col[i] + reach]
         if w > 0:
             scratch.template[2] = c
-            left -= scale * w * math.exp(-(field.shape + 1.0) * field.log_rate[j, r, c])
+            left -= w * field.joined[j, r, c]
             if left <= 0:
                 break
+
+
+@compiled_fast
+def dot(kernel: Any, joined: Any) -> float:
+    """Sum of products of two rows, as vectors."""
+    line = np.float32(0.0)
+    for c in range(kernel.size):
+        line += kernel[c] * joined[c]
+    return float(line)
 
 
 @compiled
@@ -253,28 +244,20 @@ def tabulate_fresh(world: World, i: int) -> None:
     field, items = world.field, world.items
     shapes, side = field.kernel.shape[0], field.kernel.shape[1]
     reach = side // 2
-    c0, c1 = max(0, items.col[i] - reach), min(field.exposure.shape[2] - 1, items.col[i] + reach)
+    left = items.col[i] - reach
+    c0, c1 = max(0, left), min(field.exposure.shape[2] - 1, items.col[i] + reach)
     total = 0.0
-    power = field.shape + 1.0
     for j in range(shapes):
-        scale = math.exp(field.log_density[j] + field.shape * math.log(field.rate)) * field.shape
         for o in range(side):
-            r = items.row[i] + o - reach
-            line = 0.0
+            r, line = items.row[i] + o - reach, 0.0
             if 0 <= r < field.exposure.shape[1]:
-                for c in range(c0, c1 + 1):
-                    k = field.kernel[j, o, c - items.col[i] + reach]
-                    if power == 2.0:
-                        rate = field.rate + field.exposure[j, r, c]
-                        line += k / (rate * rate)
-                    else:
-                        line += k * math.exp(-power * field.log_rate[j, r, c])
-            items.fresh_rows[i, j, o] = scale * line
-            total += scale * line
+                line = dot(field.kernel[j, o, c0 - left : c1 + 1 - left], field.joined[j, r, c0 : c1 + 1])
+            items.fresh_rows[i, j, o] = line
+            total += line
     items.fresh[i] = total
 
 
-@compiled_fast
+@compiled
 def tabulate_records(world: World, i: int) -> None:
     """Tabulate the weight of item i joining each record in reach first, before the record's credibility."""
     field, items, records = world.field, world.items, world.records
@@ -288,12 +271,9 @@ def tabulate_records(world: World, i: int) -> None:
             for o in range(side):
                 start, lo, hi = row_of_record(world, m, j, items.row[i] + o - reach, c0, c1)
                 if hi > lo:
-                    kernel = field.kernel[j, o, lo - c0 : hi - c0]
-                    joined = records.joined[start : start + hi - lo]
-                    line = np.float32(0.0)
-                    for c in range(hi - lo):
-                        line += kernel[c] * joined[c]
-                    total += line
+                    total += dot(
+                        field.kernel[j, o, lo - c0 : hi - c0], records.joined[start : start + hi - lo]
+                    )
         records.entry_weight[n] = total
 
 

@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 KEPT = 250  # partitions kept per chain and block, at least: enough for 90 % intervals over four chains
 KEPT_SMALL = 4_000  # finds × partitions kept per chain and block, where that is more (at most 2,000)
 REDRAWN = 64  # finds × templates drawn anew for each kept partition, where that is more than one (at most 8)
-BOXES_A_SWEEP = 16  # stopped boxes whose share is drawn in one sweep
+COVER_EVERY = 4  # sweeps between two draws of all stopped boxes' shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +66,12 @@ class Chain:
 
     def __post_init__(self) -> None:
         t = self.tables
-        self.covered = min(BOXES_A_SWEEP, t.boxes.share.size)
-        scratch = idle_scratch(t.count, t.records.top.size, t.field.kernel.shape, self._widest_box())
+        scratch = idle_scratch(
+            t.count, t.records.top.size, t.field.kernel.shape, t.boxes.share.size, self._widest_batch()
+        )
         state = idle_state(t.count, t.records.top.size)
         self.world = World(t.field, t.items, t.records, t.boxes, state, scratch)
-        if self.covered:
+        if t.boxes.share.size:
             self._copy_tables()
         self.swept = 0
         self._begin()
@@ -79,7 +80,11 @@ class Chain:
         """Copy all that the stopped boxes' shares change, and make room for running means."""
         t = self.tables
         self.world = self.world._replace(
-            field=t.field._replace(exposure=t.field.exposure.copy(), log_rate=t.field.log_rate.copy()),
+            field=t.field._replace(
+                exposure=t.field.exposure.copy(),
+                log_rate=t.field.log_rate.copy(),
+                joined=t.field.joined.copy(),
+            ),
             items=t.items._replace(fresh_rows=t.items.fresh_rows.copy(), fresh=t.items.fresh.copy()),
             records=t.records._replace(
                 log_rate=t.records.log_rate.copy(),
@@ -93,11 +98,11 @@ class Chain:
         self.weight = np.zeros_like(t.field.exposure)
         self.box_weight = np.zeros(t.boxes.row.size)
 
-    def _widest_box(self) -> tuple[int, int]:
-        height = width = 0
+    def _widest_batch(self) -> tuple[int, int]:
         boxes, reach = self.tables.boxes, self.tables.field.kernel.shape[1] // 2
-        for b in range(boxes.share.size):
-            cells = boxes.cell[boxes.first[b] : boxes.first[b + 1]]
+        height = width = 0
+        for n in range(boxes.batch.size - 1):
+            cells = boxes.cell[boxes.first[boxes.batch[n]] : boxes.first[boxes.batch[n + 1]]]
             height = max(height, int(np.ptp(boxes.row[cells])) + 1 + 2 * reach)
             width = max(width, int(np.ptp(boxes.col[cells])) + 1 + 2 * reach)
         return height, width
@@ -121,9 +126,7 @@ class Chain:
             if stop.is_set():
                 return
             trace = np.zeros((min(step, sweeps - done), 2))
-            sampler.sweep(
-                self.world, self.rng, len(trace), proposals, self.covered, self.swept * self.covered, trace
-            )
+            sampler.sweep(self.world, self.rng, len(trace), proposals, self.swept, COVER_EVERY, trace)
             self.swept += len(trace)
             moved(len(trace))
             if keep:
@@ -150,7 +153,7 @@ class Chain:
             footprint, row, col = template.T
             exposure = self.world.field.exposure[footprint, row, col]
             self.kept.append((footprint, row, col, finds, record, exposure, strikes, keep))
-        if self.covered and number % 8 == 0:
+        if self.world.boxes.share.size and number % 8 == 0:
             covering.add_snapshot(self.world, self.density, self.weight, self.box_weight)
             self.snapshots += 1
 

@@ -5,9 +5,10 @@ Gives   new shares, with exposures, records and tables brought up to date
 Knows   nothing of allocation
 Start   at `cover_boxes`
 
-With u the share covered, the box has effort p u. Items per strike of the occupied strikes are drawn first; then u has
-density ∝ exp(−p u Λ − Σ_j ρ_j [1 − (b / (b + e_j(u)))^a]) · Π_unseen records (1 − c + c w(u)),
-Λ what they leave in the box.
+With u the share covered, a box has effort p u. Items per strike of the occupied strikes are drawn first; then the u of
+boxes that share no cell have density ∝ exp(−Σ_b p_b u_b Λ_b − Σ_j ρ_j [1 − (b / (b + e_j(u)))^a]) · Π_unseen records
+(1 − c + c w(u)), Λ_b what the known strikes and the background leave in box b. The first part parts into boxes and is
+drawn exactly; the rest couples boxes that lie near one another, and decides on a batch of them at once.
 """
 
 from __future__ import annotations
@@ -16,107 +17,207 @@ import math
 from typing import Any
 
 from fadeout.model.blocks import (
-    log_change,
-    power_change,
     power_of,
     row_of_record,
     strike_rate,
     tabulate_fresh,
     tabulate_records,
 )
-from fadeout.model.compiled import compiled
+from fadeout.model.compiled import compiled, compiled_fast
 from fadeout.model.world import World
+
+SMALL = 0.1  # below this share of growth, powers and logarithms follow their series to 1e-6
+
+
+@compiled_fast
+def most_growth(growth: Any, exposure: Any, rate: float) -> float:
+    """Largest |growth| / (rate + exposure) in a row."""
+    most = 0.0
+    for c in range(growth.size):
+        most = max(most, abs(growth[c]) / (rate + exposure[c]))
+    return float(most)
+
+
+@compiled_fast
+def change_in_row(joined: Any, growth: Any, exposure: Any, rate: float, a: float) -> float:
+    """Change of Σ (b/B)^a, weighted as `joined` = weight · (b/B)^a (a/B), when exposures of a row grow."""
+    most, change = most_growth(growth, exposure, rate), 0.0
+    if most == 0.0:
+        return 0.0
+    if most > SMALL:
+        for c in range(growth.size):
+            before = rate + exposure[c]
+            change += joined[c] * before / a * ((1.0 + growth[c] / before) ** -a - 1.0)
+        return change
+    for c in range(growth.size):
+        t = growth[c] / (rate + exposure[c])
+        tail = 1.0 - (a + 3.0) / 4.0 * t * (1.0 - (a + 4.0) / 5.0 * t)
+        change -= joined[c] * growth[c] * (1.0 - (a + 1.0) / 2.0 * t * (1.0 - (a + 2.0) / 3.0 * t * tail))
+    return change
+
+
+@compiled_fast
+def grow_row(log_rate: Any, joined: Any, growth: Any, exposure: Any, rate: float, a: float) -> None:
+    """Bring a row's log(b + e) and first-item weights up to date, before its exposures grow."""
+    most = most_growth(growth, exposure, rate)
+    if most > SMALL:
+        for c in range(growth.size):
+            t = 1.0 + growth[c] / (rate + exposure[c])
+            log_rate[c] += math.log(t)
+            joined[c] *= t ** -(a + 1.0)
+    elif most > 0.0:
+        p = a + 1.0
+        for c in range(growth.size):
+            t = growth[c] / (rate + exposure[c])
+            log_rate[c] += t * (1.0 - t / 2.0 * (1.0 - t / 1.5 * (1.0 - t * 0.75 * (1.0 - t * 0.8))))
+            tail = 1.0 - (p + 3.0) / 4.0 * t * (1.0 - (p + 4.0) / 5.0 * t)
+            joined[c] *= 1.0 - p * t * (1.0 - (p + 1.0) / 2.0 * t * (1.0 - (p + 2.0) / 3.0 * t * tail))
 
 
 @compiled
-def reach_of_box(world: World, b: int) -> tuple[int, int, int, int]:
-    """Fill `scratch.box` with the share of each template in box b that other searches left; give its corner and size."""
-    field, boxes, scratch = world.field, world.boxes, world.scratch
-    shapes, reach = field.kernel.shape[0], field.kernel.shape[1] // 2
-    past = 1.0 - boxes.detection[b] * boxes.share[b]
-    r0, r1, c0, c1 = field.exposure.shape[1], -1, field.exposure.shape[2], -1
-    for n in range(boxes.first[b], boxes.first[b + 1]):
+def reach_of_batch(world: World, first: int, last: int) -> tuple[int, int, int, int]:
+    """Rows and columns of the centres whose strikes reach into boxes first to last − 1; clears `scratch.growth` there."""
+    field, boxes = world.field, world.boxes
+    reach = field.kernel.shape[1] // 2
+    r0, r1, c0, c1 = field.exposure.shape[1], 0, field.exposure.shape[2], 0
+    for n in range(boxes.first[first], boxes.first[last]):
         x = boxes.cell[n]
         r0, r1 = min(r0, boxes.row[x] - reach), max(r1, boxes.row[x] + reach)
         c0, c1 = min(c0, boxes.col[x] - reach), max(c1, boxes.col[x] + reach)
     r0, c0 = max(0, r0), max(0, c0)
     r1, c1 = min(field.exposure.shape[1] - 1, r1), min(field.exposure.shape[2] - 1, c1)
-    scratch.box[:, : r1 - r0 + 1, : c1 - c0 + 1] = 0.0
-    for n in range(boxes.first[b], boxes.first[b + 1]):
-        x = boxes.cell[n]
-        left = boxes.keep[x] / past
-        lo, hi = max(c0, boxes.col[x] - reach), min(c1, boxes.col[x] + reach)
-        for j in range(shapes):
-            for r in range(max(r0, boxes.row[x] - reach), min(r1, boxes.row[x] + reach) + 1):
-                for c in range(lo, hi + 1):
-                    scratch.box[j, r - r0, c - c0] += (
-                        left * field.kernel[j, r - boxes.row[x] + reach, c - boxes.col[x] + reach]
-                    )
+    world.scratch.growth[:, : r1 - r0 + 1, : c1 - c0 + 1] = 0.0
     return r0, r1, c0, c1
 
 
 @compiled
-def unseen_change(world: World, m: int, window: Any, step: float) -> float:
-    """Change of w_r of recorded strike m when a box's exposure grows by step × scratch.box."""
-    field, records, scratch = world.field, world.records, world.scratch
+def draw_means(world: World, rng: Any, window: Any) -> None:
+    """Draw items per strike, into `scratch.mean`, of the occupied strikes with a centre in the window; 0 elsewhere."""
+    state = world.state
     r0, r1, c0, c1 = window
-    a, b = records.shape[m], records.rate[m]
+    for k in range(state.top[0]):
+        world.scratch.mean[k] = 0.0
+        if state.finds[k] > 0 and r0 <= state.row[k] <= r1 and c0 <= state.col[k] <= c1:
+            rate, a = strike_rate(world, k)
+            world.scratch.mean[k] = rng.standard_gamma(a + state.finds[k]) / rate
+
+
+@compiled
+def left_in_box(world: World, b: int) -> float:
+    """Items that known strikes and background leave in box b, were box b not searched."""
+    field, items, boxes, state = world.field, world.items, world.boxes, world.state
+    reach = field.kernel.shape[1] // 2
+    total = 0.0
+    for n in range(boxes.first[b], boxes.first[b + 1]):
+        x = boxes.cell[n]
+        there = items.stray
+        for k in range(state.top[0]):
+            if world.scratch.mean[k] > 0:
+                dr, dc = boxes.row[x] - state.row[k], boxes.col[x] - state.col[k]
+                if abs(dr) <= reach and abs(dc) <= reach:
+                    there += world.scratch.mean[k] * field.kernel[state.footprint[k], dr + reach, dc + reach]
+        total += boxes.keep[x] * there
+    return total / (1.0 - boxes.detection[b] * boxes.share[b])
+
+
+@compiled_fast
+def add_growth(world: World, b: int, step: float, window: Any) -> None:
+    """Add to `scratch.growth` what box b adds to exposures when its effort grows by `step`."""
+    field, boxes = world.field, world.boxes
+    reach = field.kernel.shape[1] // 2
+    r0, r1, c0, c1 = window
+    for n in range(boxes.first[b], boxes.first[b + 1]):
+        x = boxes.cell[n]
+        top, left = boxes.row[x] - reach, boxes.col[x] - reach
+        lo, hi = max(c0, left), min(c1, boxes.col[x] + reach) + 1
+        scale = step * boxes.keep[x] / (1.0 - boxes.detection[b] * boxes.share[b])
+        for j in range(field.kernel.shape[0]):
+            for r in range(max(r0, top), min(r1, boxes.row[x] + reach) + 1):
+                growth = world.scratch.growth[j, r - r0, lo - c0 : hi - c0]
+                kernel = field.kernel[j, r - top, lo - left : hi - left]
+                for c in range(hi - lo):
+                    growth[c] += scale * kernel[c]
+
+
+@compiled
+def unseen_change(world: World, m: int, window: Any) -> float:
+    """Change of w_r of recorded strike m when exposures grow by `scratch.growth`."""
+    field, records = world.field, world.records
+    r0, r1, c0, c1 = window
     change = 0.0
     for j in range(field.kernel.shape[0]):
         for r in range(r0, r1 + 1):
             start, lo, hi = row_of_record(world, m, j, r, c0, c1)
-            for c in range(lo, hi):
-                s = scratch.box[j, r - r0, c - c0]
-                if s > 0:
-                    rate = b + field.exposure[j, r, c]
-                    change += records.joined[start + c - lo] * rate / a * power_change(step * s / rate, a)
+            if hi > lo:
+                change += change_in_row(
+                    records.joined[start : start + hi - lo],
+                    world.scratch.growth[j, r - r0, lo - c0 : hi - c0],
+                    field.exposure[j, r, lo:hi],
+                    records.rate[m],
+                    records.shape[m],
+                )
     return change
 
 
 @compiled
-def update_record(world: World, m: int, window: Any, step: float) -> None:
-    """Bring record m's tables up to date when a box's exposure grows by step × scratch.box; before `take_share`."""
-    field, records, scratch = world.field, world.records, world.scratch
+def log_acceptance(world: World, window: Any) -> float:
+    """Log ratio that the empty strikes and the records nothing was found of give to `scratch.growth`."""
+    field, records, state, scratch = world.field, world.records, world.state, world.scratch
     r0, r1, c0, c1 = window
+    width = c1 - c0 + 1
+    log_ratio = 0.0
     for j in range(field.kernel.shape[0]):
         for r in range(r0, r1 + 1):
-            start, lo, hi = row_of_record(world, m, j, r, c0, c1)
-            for c in range(lo, hi):
-                s = scratch.box[j, r - r0, c - c0]
-                if s > 0:
-                    t = step * s / (records.rate[m] + field.exposure[j, r, c])
-                    records.log_rate[start + c - lo] += log_change(t)
-                    records.joined[start + c - lo] *= 1.0 + power_change(t, records.shape[m] + 1.0)
+            log_ratio += change_in_row(
+                field.joined[j, r, c0 : c1 + 1],
+                scratch.growth[j, r - r0, :width],
+                field.exposure[j, r, c0 : c1 + 1],
+                field.rate,
+                field.shape,
+            )
+    for m in range(records.top.size):
+        scratch.change[m] = unseen_change(world, m, window)
+        if state.slot[m] < 0 and scratch.change[m] != 0.0:
+            chance = records.credibility[m]
+            before = 1.0 - chance + chance * records.unseen[m]
+            log_ratio += math.log((before + chance * scratch.change[m]) / before)
+    return log_ratio
 
 
 @compiled
-def take_share(world: World, b: int, new: float, window: Any) -> None:
-    """Carry an accepted share into exposures, kept shares, records, and the list of items to tabulate anew."""
-    field, items, records, boxes, scratch = (
-        world.field,
-        world.items,
-        world.records,
-        world.boxes,
-        world.scratch,
-    )
+def take_growth(world: World, window: Any) -> None:
+    """Carry accepted growth into exposures, tables, records, and the list of items to tabulate anew."""
+    field, items, records, scratch = world.field, world.items, world.records, world.scratch
     r0, r1, c0, c1 = window
-    p, old = boxes.detection[b], boxes.share[b]
-    for m in range(records.top.size):
-        if scratch.weight[m] != 0.0:
-            update_record(world, m, window, p * (new - old))
-            records.unseen[m] += scratch.weight[m]
     for j in range(field.kernel.shape[0]):
         for r in range(r0, r1 + 1):
-            for c in range(c0, c1 + 1):
-                s = scratch.box[j, r - r0, c - c0]
-                if s > 0:
-                    e = field.exposure[j, r, c]
-                    step = p * (new - old) * s
-                    field.exposure[j, r, c] = max(0.0, e + step)
-                    field.log_rate[j, r, c] += log_change(step / (field.rate + e))
-    for n in range(boxes.first[b], boxes.first[b + 1]):
-        boxes.keep[boxes.cell[n]] *= (1.0 - p * new) / (1.0 - p * old)
-    boxes.share[b] = new
+            for m in range(records.top.size):
+                start, lo, hi = row_of_record(world, m, j, r, c0, c1)
+                if scratch.change[m] != 0.0 and hi > lo:
+                    grow_row(
+                        records.log_rate[start : start + hi - lo],
+                        records.joined[start : start + hi - lo],
+                        scratch.growth[j, r - r0, lo - c0 : hi - c0],
+                        field.exposure[j, r, lo:hi],
+                        records.rate[m],
+                        records.shape[m],
+                    )
+            growth, exposure = (
+                scratch.growth[j, r - r0, : c1 - c0 + 1],
+                field.exposure[j, r, c0 : c1 + 1],
+            )
+            grow_row(
+                field.log_rate[j, r, c0 : c1 + 1],
+                field.joined[j, r, c0 : c1 + 1],
+                growth,
+                exposure,
+                field.rate,
+                field.shape,
+            )
+            for c in range(exposure.size):
+                exposure[c] = max(exposure[c] + growth[c], 0.0)
+    for m in range(records.top.size):
+        records.unseen[m] += scratch.change[m]
     reach = field.kernel.shape[1] // 2
     for i in range(items.row.size):
         if r0 - reach <= items.row[i] <= r1 + reach and c0 - reach <= items.col[i] <= c1 + reach:
@@ -124,69 +225,41 @@ def take_share(world: World, b: int, new: float, window: Any) -> None:
 
 
 @compiled
-def cover_box(world: World, rng: Any, b: int) -> None:
-    """Draw the share u of one stopped box that was covered before its find.
-
-    Items per strike of the occupied strikes are drawn first; the proposal is exact for them and for the background,
-    and the acceptance carries the empty strikes and the records nothing was found of.
-    """
-    field, items, records, boxes, state, scratch = (
-        world.field,
-        world.items,
-        world.records,
-        world.boxes,
-        world.state,
-        world.scratch,
-    )
-    window = reach_of_box(world, b)
-    r0, r1, c0, c1 = window
-    p, old = boxes.detection[b], boxes.share[b]
-    within = 0.0
-    for n in range(boxes.first[b], boxes.first[b + 1]):
-        within += items.stray * boxes.keep[boxes.cell[n]] / (1.0 - p * old)
-    for k in range(state.top[0]):
-        if state.finds[k] > 0 and r0 <= state.row[k] <= r1 and c0 <= state.col[k] <= c1:
-            rate, a = strike_rate(world, k)
-            mean = rng.standard_gamma(a + state.finds[k]) / rate
-            within += mean * scratch.box[state.footprint[k], state.row[k] - r0, state.col[k] - c0]
-    decay = p * within
-    v = rng.random()
-    new = v if decay < 1e-9 else -math.log1p(v * math.expm1(-decay)) / decay
-    new = min(max(new, 1e-9), 1.0 - 1e-9)
-    step = p * (new - old)
-    log_ratio = 0.0
-    a, b_rate = field.shape, field.rate
-    for j in range(field.kernel.shape[0]):
-        change = 0.0
-        for r in range(r0, r1 + 1):
-            for c in range(c0, c1 + 1):
-                s = scratch.box[j, r - r0, c - c0]
-                if s > 0:
-                    rate = b_rate + field.exposure[j, r, c]
-                    change += power_of(b_rate / rate, a) * power_change(step * s / rate, a)
-        log_ratio += math.exp(field.log_density[j]) * change
-    for m in range(records.top.size):
-        scratch.weight[m] = unseen_change(world, m, window, step)
-        if state.slot[m] < 0 and scratch.weight[m] != 0.0:
-            chance = records.credibility[m]
-            before = 1.0 - chance + chance * records.unseen[m]
-            log_ratio += math.log((before + chance * scratch.weight[m]) / before)
-    if math.log(1.0 - rng.random()) < log_ratio:
-        take_share(world, b, new, window)
+def cover_batch(world: World, rng: Any, first: int, last: int) -> bool:
+    """Draw the shares covered of the stopped boxes first to last − 1, which share no cell; say whether they were taken."""
+    boxes, scratch = world.boxes, world.scratch
+    window = reach_of_batch(world, first, last)
+    draw_means(world, rng, window)
+    for b in range(first, last):
+        decay = boxes.detection[b] * left_in_box(world, b)
+        v = rng.random()
+        new = v if decay < 1e-9 else -math.log1p(v * math.expm1(-decay)) / decay
+        scratch.share[b] = min(max(new, 1e-9), 1.0 - 1e-9)
+        add_growth(world, b, boxes.detection[b] * (scratch.share[b] - boxes.share[b]), window)
+    if math.log(1.0 - rng.random()) >= log_acceptance(world, window):
+        return False
+    take_growth(world, window)
+    for b in range(first, last):
+        p = boxes.detection[b]
+        for n in range(boxes.first[b], boxes.first[b + 1]):
+            boxes.keep[boxes.cell[n]] *= (1.0 - p * scratch.share[b]) / (1.0 - p * boxes.share[b])
+        boxes.share[b] = scratch.share[b]
+    return True
 
 
 @compiled
-def cover_boxes(world: World, rng: Any, start: int, count: int) -> None:
-    """Draw the shares of `count` stopped boxes from number `start` on, in turn; bring the items' tables up to date."""
-    items, boxes, scratch = world.items, world.boxes, world.scratch
-    total = boxes.share.size
-    for n in range(count):
-        cover_box(world, rng, (start + n) % total)
-    for i in range(items.row.size):
+def cover_boxes(world: World, rng: Any) -> int:
+    """Draw the shares of all stopped boxes, batch by batch; bring the items' tables up to date; count batches taken."""
+    boxes, scratch = world.boxes, world.scratch
+    taken = 0
+    for n in range(boxes.batch.size - 1):
+        taken += cover_batch(world, rng, boxes.batch[n], boxes.batch[n + 1])
+    for i in range(world.items.row.size):
         if scratch.stale[i]:
             scratch.stale[i] = 0
             tabulate_fresh(world, i)
             tabulate_records(world, i)
+    return taken
 
 
 @compiled

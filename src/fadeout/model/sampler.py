@@ -167,9 +167,9 @@ def known_total(world: World) -> tuple[float, int]:
 
 @compiled
 def sweep(
-    world: World, rng: Any, sweeps: int, proposals: float, covered: int, start: int, trace: Any
+    world: World, rng: Any, sweeps: int, proposals: float, swept: int, cover_every: int, trace: Any
 ) -> None:
-    """Move one chain on by some sweeps; trace (sweeps, 2) takes the known strikes' remaining items and their number."""
+    """Move one chain on by some sweeps after `swept`; trace (sweeps, 2) takes what the known strikes left, and their number."""
     state = world.state
     for s in range(sweeps):
         for i in range(state.strike.size):
@@ -183,8 +183,8 @@ def sweep(
         whole = int(proposals)
         for _ in range(whole + (1 if rng.random() < proposals - whole else 0)):
             split_or_merge(world, rng)
-        if covered > 0:
-            cover_boxes(world, rng, start + s * covered, covered)
+        if (swept + s) % cover_every == 0:
+            cover_boxes(world, rng)
         trace[s, 0], trace[s, 1] = known_total(world)
 
 

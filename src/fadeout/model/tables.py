@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from fadeout.model import blocks
-from fadeout.model.effort import Effort, Lattice
+from fadeout.model.effort import Effort, Lattice, StoppedBox
 from fadeout.model.prior import Prior, RecordedStrike
 from fadeout.model.world import Boxes, Field, Items, Records, Scratch, State, World
 
@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 START_SHARE = 0.5  # share of a stopped box covered, where the chains begin
+BOXES_A_BATCH = 64  # stopped boxes whose shares are accepted or not together, at most
 PLACE_REACH = 4.0  # a record's place is followed to this many standard deviations
 LOG_ZERO = -1e4  # log density of strikes that the prior rules out
 
@@ -65,8 +66,10 @@ def idle_state(finds: int, records: int) -> State:
     )
 
 
-def idle_scratch(finds: int, records: int, kernels: tuple[int, int, int], box: tuple[int, int]) -> Scratch:
-    """Give room for the moves: for kernels of shape (J, W, W) and a window around the widest stopped box."""
+def idle_scratch(
+    finds: int, records: int, kernels: tuple[int, int, int], boxes: int, batch: tuple[int, int]
+) -> Scratch:
+    """Give room for the moves: for kernels of shape (J, W, W) and a window around the widest batch of stopped boxes."""
     room = finds + records + kernels[0] + 3
     return Scratch(
         like=np.zeros(kernels, np.float32),
@@ -80,7 +83,10 @@ def idle_scratch(finds: int, records: int, kernels: tuple[int, int, int], box: t
         template=np.zeros(3, np.int32),
         total=np.zeros(2),
         window=np.zeros(4, np.int32),
-        box=np.zeros((kernels[0], *box), np.float32),
+        growth=np.zeros((kernels[0], *batch), np.float32),
+        share=np.zeros(boxes),
+        mean=np.zeros(finds + 1),
+        change=np.zeros(records),
         stale=np.zeros(finds, np.uint8),
     )
 
@@ -98,12 +104,14 @@ def tabulate(effort: Effort, lattice: Lattice, prior: Prior, finds: Ints) -> Tab
         log_density = np.maximum(np.log(per_centre), LOG_ZERO)
         log_weight = np.maximum(np.log(lattice.weights), LOG_ZERO)
         log_kernel = np.maximum(np.log(lattice.kernels), -100.0).astype(np.float32)
+    log_rate = np.log(exposure + np.float32(prior.items_rate))
     table = Field(
         lattice.kernels.astype(np.float32),
         log_kernel,
         exposure,
         ground,
-        np.log(exposure + np.float32(prior.items_rate)),
+        log_rate,
+        _joined(log_rate, log_density, prior),
         log_density,
         log_weight,
         float(prior.items_shape),
@@ -112,7 +120,7 @@ def tabulate(effort: Effort, lattice: Lattice, prior: Prior, finds: Ints) -> Tab
     places = (finds + lattice.margin).astype(np.int32)
     items = _items(prior, lattice, places)
     records = _records(items, prior, lattice)
-    world = World(table, items, records, boxes, idle_state(0, 0), idle_scratch(0, 0, (0, 0, 0), (0, 0)))
+    world = World(table, items, records, boxes, idle_state(0, 0), idle_scratch(0, 0, (0, 0, 0), 0, (0, 0)))
     for i in range(len(places)):
         blocks.tabulate_fresh(world, i)
     for m in range(records.top.size):
@@ -123,23 +131,54 @@ def tabulate(effort: Effort, lattice: Lattice, prior: Prior, finds: Ints) -> Tab
     return Tables(prior, table, items, records, boxes)
 
 
+def _joined(log_rate: NDArray[np.float32], log_density: Array, prior: Prior) -> NDArray[np.float32]:
+    """Weight of a first item of a free strike, before its kernel: ρ_j (b/B)^a (a/B), for each template."""
+    shape, rate = prior.items_shape, prior.items_rate
+    scale = (log_density + shape * math.log(rate) + math.log(shape)).astype(np.float32)[:, None, None]
+    joined = log_rate * np.float32(-(shape + 1.0))
+    joined += scale
+    return np.exp(joined, out=joined)
+
+
 def _boxes(effort: Effort, lattice: Lattice) -> Boxes:
     cells = np.argwhere(effort.box_cells)
     index = np.full(effort.grid.shape, -1)
     index[effort.box_cells] = np.arange(len(cells))
-    lists = [index[box.mask & ~effort.excluded] for box in effort.stopped]
+    side = 2 * lattice.reach + 1
+    stopped = sorted(effort.stopped, key=lambda box: _square(box, side))
+    lists = [index[box.mask & ~effort.excluded] for box in stopped]
     keep = effort.keep[effort.box_cells].copy()
-    for box, members in zip(effort.stopped, lists, strict=True):
+    for box, members in zip(stopped, lists, strict=True):
         keep[members] *= 1.0 - box.detection * START_SHARE
     return Boxes(
         np.concatenate([[0], np.cumsum([len(members) for members in lists])]).astype(np.int64),
+        _batches(lists, [_square(box, side) for box in stopped]),
         np.concatenate([*lists, np.empty(0, dtype=int)]).astype(np.int32),
         (cells[:, 0] + lattice.margin).astype(np.int32),
         (cells[:, 1] + lattice.margin).astype(np.int32),
         keep,
-        np.array([box.detection for box in effort.stopped], dtype=np.float64),
+        np.array([box.detection for box in stopped], dtype=np.float64),
         np.full(len(lists), START_SHARE),
     )
+
+
+def _square(box: StoppedBox, side: int) -> tuple[int, int]:
+    """Which square of `side` cells the first cell of a box lies in."""
+    row, col = np.unravel_index(int(np.argmax(box.mask)), box.mask.shape)
+    return int(row) // side, int(col) // side
+
+
+def _batches(boxes: Sequence[Ints], squares: Sequence[tuple[int, int]]) -> Ints:
+    """Part sorted boxes where the next lies in another square, shares a cell with its batch, or is one too many."""
+    first, used = [0], set[int]()
+    for number, cells in enumerate(boxes):
+        elsewhere = number and squares[number] != squares[number - 1]
+        full = number - first[-1] >= BOXES_A_BATCH
+        if number > first[-1] and (elsewhere or full or used.intersection(cells.tolist())):
+            first.append(number)
+            used = set()
+        used.update(cells.tolist())
+    return np.array([*first, len(boxes)] if boxes else [0], dtype=np.int64)
 
 
 def _items(prior: Prior, lattice: Lattice, places: NDArray[np.int32]) -> Items:

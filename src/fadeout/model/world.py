@@ -25,6 +25,7 @@ class Field(NamedTuple):
     exposure: Any  # float32 (J, rows, cols) over centres
     ground: Any  # float32 (J, rows, cols), share of the template on ground of the grid that can hold items
     log_rate: Any  # float32 (J, rows, cols), log(b + e)
+    joined: Any  # float32 (J, rows, cols), ρ_j (b/B)^a (a/B): the weight of a first item before its kernel
     log_density: Any  # float64 (J,), log ρ_j per centre
     log_weight: Any  # float64 (J,), log of the footprints' prior weights
     shape: float  # a
@@ -70,6 +71,7 @@ class Boxes(NamedTuple):
     """Boxes stopped at their first find: their cells in lattice places, detection and the share covered."""
 
     first: Any  # int64 (boxes + 1,)
+    batch: Any  # int64 (batches + 1,), boxes whose shares are drawn together: they lie near, and share no cell
     cell: Any  # int32, index of the cell among all cells of stopped boxes
     row: Any  # int32 per cell of stopped boxes
     col: Any  # int32
@@ -105,7 +107,10 @@ class Scratch(NamedTuple):
     template: Any  # int32 (3,): footprint, row, col drawn by `draw_template`
     total: Any  # float64 (2,): largest log weight and sum relative to it, left by `log_block`
     window: Any  # int32 (4,): rows and columns of centres in reach of all members
-    box: Any  # float32 (J, rows, cols) around one stopped box; empty without such boxes
+    growth: Any  # float32 (J, rows, cols), change of exposure around a batch of stopped boxes; empty without any
+    share: Any  # float64 (boxes,), proposed shares of a batch
+    mean: Any  # float64 (slots,), items per strike drawn for a batch
+    change: Any  # float64 (records,), change of w_r
     stale: Any  # uint8 (n,)
 
 
