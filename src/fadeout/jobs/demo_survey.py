@@ -26,7 +26,7 @@ from fadeout.model.simulate import Ground, outside_model, search_boxes, strikes_
 from fadeout.records.kinds import EvidencePoint, Origin, SearchedArea
 
 SIDE_M = 50.0
-BOXES = 460  # that the season's teams can search
+BOXES = 320  # that the season's teams can search
 BEGIN = date(2025, 2, 3)
 BOXES_A_DAY = 12
 TRUE_DETECTION = {"technical_survey": 0.7, "clearance": 0.92}  # the profile believes a little more
@@ -35,7 +35,7 @@ MADE_UP = Origin("simulated", "", 0)
 
 # What lies behind the records (assumed, for the demonstration alone).
 RECORD_TRUE = 0.65
-RECORD_ERROR_M = 220.0
+RECORD_ERROR_M = 160.0
 UNRECORDED = 4
 ITEMS = 60.0
 SIGMA_MAJOR_M, SIGMA_MINOR_M = 95.0, 50.0

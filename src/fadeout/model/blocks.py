@@ -239,19 +239,25 @@ def dot(kernel: Any, joined: Any) -> float:
 
 
 @compiled
+def weight_of_row(world: World, row: int, col: int, j: int, o: int) -> float:
+    """Weight of a first item at (row, col) of a free strike with footprint j and centre in row `row` + o − reach."""
+    field = world.field
+    side = field.kernel.shape[1]
+    r, left = row + o - side // 2, col - side // 2
+    if r < 0 or r >= field.exposure.shape[1]:
+        return 0.0
+    c0, c1 = max(0, left), min(field.exposure.shape[2], left + side)
+    return dot(field.kernel[j, o, c0 - left : c1 - left], field.joined[j, r, c0:c1])
+
+
+@compiled
 def tabulate_fresh(world: World, i: int) -> None:
     """Tabulate the weight of item i starting a new free strike, M(x_i), by footprint and centre row."""
     field, items = world.field, world.items
-    shapes, side = field.kernel.shape[0], field.kernel.shape[1]
-    reach = side // 2
-    left = items.col[i] - reach
-    c0, c1 = max(0, left), min(field.exposure.shape[2] - 1, items.col[i] + reach)
     total = 0.0
-    for j in range(shapes):
-        for o in range(side):
-            r, line = items.row[i] + o - reach, 0.0
-            if 0 <= r < field.exposure.shape[1]:
-                line = dot(field.kernel[j, o, c0 - left : c1 + 1 - left], field.joined[j, r, c0 : c1 + 1])
+    for j in range(field.kernel.shape[0]):
+        for o in range(field.kernel.shape[1]):
+            line = weight_of_row(world, items.row[i], items.col[i], j, o)
             items.fresh_rows[i, j, o] = line
             total += line
     items.fresh[i] = total

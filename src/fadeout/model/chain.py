@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 KEPT = 250  # partitions kept per chain and block, at least: enough for 90 % intervals over four chains
 KEPT_SMALL = 4_000  # finds × partitions kept per chain and block, where that is more (at most 2,000)
 REDRAWN = 64  # finds × templates drawn anew for each kept partition, where that is more than one (at most 8)
+PROPOSALS = 1 / 80  # split or merge proposals a sweep and find
 COVER_EVERY = 4  # sweeps between two draws of all stopped boxes' shares
 
 
@@ -121,7 +122,7 @@ class Chain:
         """Move on by `sweeps`; keep traces and evenly spaced states if asked; leave early when `stop` is set."""
         count = self.tables.count
         step = max(1, sweeps // min(max(KEPT, KEPT_SMALL // count), 2000))
-        proposals = count / 80.0
+        proposals = count * PROPOSALS
         for done in range(0, sweeps, step):
             if stop.is_set():
                 return

@@ -16,12 +16,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from fadeout.model.blocks import (
-    power_of,
     row_of_record,
     strike_rate,
     tabulate_fresh,
     tabulate_records,
+    weight_of_row,
 )
 from fadeout.model.compiled import compiled, compiled_fast
 from fadeout.model.world import World
@@ -30,48 +32,52 @@ SMALL = 0.1  # below this share of growth, powers and logarithms follow their se
 
 
 @compiled_fast
-def most_growth(growth: Any, exposure: Any, rate: float) -> float:
-    """Largest |growth| / (rate + exposure) in a row."""
-    most = 0.0
+def most_growth(growth: Any, exposure: Any, rate: Any) -> Any:
+    """Largest |growth| / (rate + exposure) in a row; single precision, as everything here, so that more fits a vector."""
+    most = np.float32(0.0)
     for c in range(growth.size):
         most = max(most, abs(growth[c]) / (rate + exposure[c]))
-    return float(most)
+    return most
 
 
 @compiled_fast
 def change_in_row(joined: Any, growth: Any, exposure: Any, rate: float, a: float) -> float:
     """Change of Σ (b/B)^a, weighted as `joined` = weight · (b/B)^a (a/B), when exposures of a row grow."""
-    most, change = most_growth(growth, exposure, rate), 0.0
+    one, b = np.float32(1.0), np.float32(rate)
+    most, change = most_growth(growth, exposure, b), np.float32(0.0)
     if most == 0.0:
         return 0.0
     if most > SMALL:
         for c in range(growth.size):
             before = rate + exposure[c]
-            change += joined[c] * before / a * ((1.0 + growth[c] / before) ** -a - 1.0)
-        return change
+            change += np.float32(joined[c] * before / a * ((1.0 + growth[c] / before) ** -a - 1.0))
+        return float(change)
+    f1, f2 = np.float32((a + 1.0) / 2.0), np.float32((a + 2.0) / 3.0)
+    f3, f4 = np.float32((a + 3.0) / 4.0), np.float32((a + 4.0) / 5.0)
     for c in range(growth.size):
-        t = growth[c] / (rate + exposure[c])
-        tail = 1.0 - (a + 3.0) / 4.0 * t * (1.0 - (a + 4.0) / 5.0 * t)
-        change -= joined[c] * growth[c] * (1.0 - (a + 1.0) / 2.0 * t * (1.0 - (a + 2.0) / 3.0 * t * tail))
-    return change
+        t = growth[c] / (b + exposure[c])
+        change -= joined[c] * growth[c] * (one - f1 * t * (one - f2 * t * (one - f3 * t * (one - f4 * t))))
+    return float(change)
 
 
 @compiled_fast
 def grow_row(log_rate: Any, joined: Any, growth: Any, exposure: Any, rate: float, a: float) -> None:
     """Bring a row's log(b + e) and first-item weights up to date, before its exposures grow."""
-    most = most_growth(growth, exposure, rate)
+    one, b, p = np.float32(1.0), np.float32(rate), np.float32(a + 1.0)
+    most = most_growth(growth, exposure, b)
     if most > SMALL:
         for c in range(growth.size):
-            t = 1.0 + growth[c] / (rate + exposure[c])
-            log_rate[c] += math.log(t)
-            joined[c] *= t ** -(a + 1.0)
+            larger = 1.0 + growth[c] / (rate + exposure[c])
+            log_rate[c] += np.float32(math.log(larger))
+            joined[c] *= np.float32(larger ** -(a + 1.0))
     elif most > 0.0:
-        p = a + 1.0
+        f1, f2 = np.float32((a + 2.0) / 2.0), np.float32((a + 3.0) / 3.0)
+        f3, f4 = np.float32((a + 4.0) / 4.0), np.float32((a + 5.0) / 5.0)
+        g1, g2, g3, g4 = np.float32(1 / 2), np.float32(2 / 3), np.float32(3 / 4), np.float32(4 / 5)
         for c in range(growth.size):
-            t = growth[c] / (rate + exposure[c])
-            log_rate[c] += t * (1.0 - t / 2.0 * (1.0 - t / 1.5 * (1.0 - t * 0.75 * (1.0 - t * 0.8))))
-            tail = 1.0 - (p + 3.0) / 4.0 * t * (1.0 - (p + 4.0) / 5.0 * t)
-            joined[c] *= 1.0 - p * t * (1.0 - (p + 1.0) / 2.0 * t * (1.0 - (p + 2.0) / 3.0 * t * tail))
+            t = growth[c] / (b + exposure[c])
+            log_rate[c] += t * (one - g1 * t * (one - g2 * t * (one - g3 * t * (one - g4 * t))))
+            joined[c] *= one - p * t * (one - f1 * t * (one - f2 * t * (one - f3 * t * (one - f4 * t))))
 
 
 @compiled
@@ -117,7 +123,7 @@ def left_in_box(world: World, b: int) -> float:
                 if abs(dr) <= reach and abs(dc) <= reach:
                     there += world.scratch.mean[k] * field.kernel[state.footprint[k], dr + reach, dc + reach]
         total += boxes.keep[x] * there
-    return total / (1.0 - boxes.detection[b] * boxes.share[b])
+    return float(total / (1.0 - boxes.detection[b] * boxes.share[b]))
 
 
 @compiled_fast
@@ -130,7 +136,7 @@ def add_growth(world: World, b: int, step: float, window: Any) -> None:
         x = boxes.cell[n]
         top, left = boxes.row[x] - reach, boxes.col[x] - reach
         lo, hi = max(c0, left), min(c1, boxes.col[x] + reach) + 1
-        scale = step * boxes.keep[x] / (1.0 - boxes.detection[b] * boxes.share[b])
+        scale = np.float32(step * boxes.keep[x] / (1.0 - boxes.detection[b] * boxes.share[b]))
         for j in range(field.kernel.shape[0]):
             for r in range(max(r0, top), min(r1, boxes.row[x] + reach) + 1):
                 growth = world.scratch.growth[j, r - r0, lo - c0 : hi - c0]
@@ -270,23 +276,24 @@ def add_snapshot(world: World, density: Any, weight: Any, box_weight: Any) -> No
     remaining items of such strikes in each cell of a stopped box.
     """
     field, boxes = world.field, world.boxes
-    shapes, reach = field.kernel.shape[0], field.kernel.shape[1] // 2
-    rows, cols = field.exposure.shape[1], field.exposure.shape[2]
+    shapes, rows = field.exposure.shape[0], field.exposure.shape[1]
     for j in range(shapes):
-        scale = math.exp(field.log_density[j])
         for r in range(rows):
-            for c in range(cols):
-                rate = field.rate + field.exposure[j, r, c]
-                u = scale * power_of(field.rate / rate, field.shape)
-                density[j, r, c] += u
-                weight[j, r, c] += u * field.shape / rate
+            add_row(
+                field.joined[j, r], field.exposure[j, r], field.rate, field.shape, density[j, r], weight[j, r]
+            )
     for x in range(boxes.row.size):
-        total = 0.0
+        there = 0.0
         for j in range(shapes):
-            scale = math.exp(field.log_density[j]) * field.shape
-            for r in range(max(0, boxes.row[x] - reach), min(rows, boxes.row[x] + reach + 1)):
-                for c in range(max(0, boxes.col[x] - reach), min(cols, boxes.col[x] + reach + 1)):
-                    rate = field.rate + field.exposure[j, r, c]
-                    u = scale * power_of(field.rate / rate, field.shape) / rate
-                    total += u * field.kernel[j, r - boxes.row[x] + reach, c - boxes.col[x] + reach]
-        box_weight[x] += total * boxes.keep[x]
+            for o in range(field.kernel.shape[1]):
+                there += weight_of_row(world, boxes.row[x], boxes.col[x], j, o)
+        box_weight[x] += boxes.keep[x] * there
+
+
+@compiled_fast
+def add_row(joined: Any, exposure: Any, rate: float, a: float, density: Any, weight: Any) -> None:
+    """Add one row of `joined` = ρ (b/B)^a (a/B) to the sums of ρ (b/B)^a and of itself."""
+    b, part = np.float32(rate), np.float32(1.0 / a)
+    for c in range(joined.size):
+        density[c] += joined[c] * (b + exposure[c]) * part
+        weight[c] += joined[c]

@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fadeout.model.chain import Chain, Draws, gather_draws, no_draws
-from fadeout.model.convergence import Diagnostics, diagnose, nothing_to_sample
+from fadeout.model.convergence import (
+    EFFECTIVE_STRIKES,
+    EFFECTIVE_TOTAL,
+    R_HAT_LIMIT,
+    Diagnostics,
+    diagnose,
+    nothing_to_sample,
+)
 from fadeout.model.effort import Effort, Lattice, StoppedBox, check_effort
 from fadeout.model.grid import Grid
 from fadeout.model.posterior import Posterior
@@ -183,7 +190,7 @@ def _run_chains(
     if chains < 1 or (sweeps is not None and sweeps < 4):
         raise ValueError(f"a fit needs at least 1 chain and 4 sweeps; got {chains} and {sweeps}")
     length = planned_sweeps(tables.count) if sweeps is None else sweeps
-    blocks = EXTENSIONS if sweeps is None else 1
+    most = length * (EXTENSIONS if sweeps is None else 1)
     warm_up = max(50, length // 4)
     seeds = np.random.SeedSequence(seed).spawn(chains)
     runs = [Chain(tables, np.random.default_rng(s), number) for number, s in enumerate(seeds)]
@@ -196,21 +203,21 @@ def _run_chains(
     workers = max(1, min(chains, threads or os.cpu_count() or 1))
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for block in range(blocks):
-                planned = chains * (warm_up + (block + 1) * length)
-                jobs = [
-                    pool.submit(_both, advance, n, warm_up if block == 0 else 0, length)
-                    for n in range(chains)
-                ]
+            planned, block = 0, length
+            while True:
+                first, planned = planned == 0, planned + block
+                whole = chains * (warm_up + planned)
+                jobs = [pool.submit(_both, advance, n, warm_up if first else 0, block) for n in range(chains)]
                 while wait(jobs, 0.1).not_done:
                     report(
-                        0.05 + 0.9 * min(1.0, sum(done) / planned),
-                        f"chains, {sum(done):,} of {planned:,} sweeps",
+                        0.05 + 0.9 * min(1.0, sum(done) / whole),
+                        f"chains, {sum(done):,} of {whole:,} sweeps",
                     )
                 for job in jobs:
                     job.result()
                 diagnostics = _diagnose(runs)
-                if diagnostics.converged:
+                block = min(_missing(diagnostics, planned, length), most - planned)
+                if diagnostics.converged or block < 4:
                     break
         except BaseException:
             stop.set()
@@ -221,6 +228,16 @@ def _run_chains(
 def _both(advance: Callable[[int, int, bool], None], number: int, warm_up: int, length: int) -> None:
     advance(number, warm_up, False)
     advance(number, length, True)
+
+
+def _missing(found: Diagnostics, done: int, length: int) -> int:
+    """Sweeps per chain still to run: what effective sizes lack and a quarter more; a whole length if chains differ."""
+    if max(found.r_hat_total, found.r_hat_strikes) > R_HAT_LIMIT:
+        return length
+    lacking = max(
+        EFFECTIVE_TOTAL / max(found.ess_total, 1.0), EFFECTIVE_STRIKES / max(found.ess_strikes, 1.0)
+    )
+    return int(np.clip(1.25 * done * (lacking - 1.0), length // 4, length))
 
 
 def _diagnose(runs: Sequence[Chain]) -> Diagnostics:

@@ -169,7 +169,7 @@ def known_total(world: World) -> tuple[float, int]:
 def sweep(
     world: World, rng: Any, sweeps: int, proposals: float, swept: int, cover_every: int, trace: Any
 ) -> None:
-    """Move one chain on by some sweeps after `swept`; trace (sweeps, 2) takes what the known strikes left, and their number."""
+    """Move one chain on after `swept` sweeps; trace (sweeps, 2) takes what known strikes left, and their number."""
     state = world.state
     for s in range(sweeps):
         for i in range(state.strike.size):

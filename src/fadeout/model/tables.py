@@ -137,7 +137,8 @@ def _joined(log_rate: NDArray[np.float32], log_density: Array, prior: Prior) -> 
     scale = (log_density + shape * math.log(rate) + math.log(shape)).astype(np.float32)[:, None, None]
     joined = log_rate * np.float32(-(shape + 1.0))
     joined += scale
-    return np.exp(joined, out=joined)
+    np.exp(joined, out=joined)
+    return joined
 
 
 def _boxes(effort: Effort, lattice: Lattice) -> Boxes:

@@ -71,7 +71,9 @@ class Boxes(NamedTuple):
     """Boxes stopped at their first find: their cells in lattice places, detection and the share covered."""
 
     first: Any  # int64 (boxes + 1,)
-    batch: Any  # int64 (batches + 1,), boxes whose shares are drawn together: they lie near, and share no cell
+    batch: (
+        Any  # int64 (batches + 1,), boxes whose shares are drawn together: they lie near, and share no cell
+    )
     cell: Any  # int32, index of the cell among all cells of stopped boxes
     row: Any  # int32 per cell of stopped boxes
     col: Any  # int32
@@ -107,7 +109,9 @@ class Scratch(NamedTuple):
     template: Any  # int32 (3,): footprint, row, col drawn by `draw_template`
     total: Any  # float64 (2,): largest log weight and sum relative to it, left by `log_block`
     window: Any  # int32 (4,): rows and columns of centres in reach of all members
-    growth: Any  # float32 (J, rows, cols), change of exposure around a batch of stopped boxes; empty without any
+    growth: (
+        Any  # float32 (J, rows, cols), change of exposure around a batch of stopped boxes; empty without any
+    )
     share: Any  # float64 (boxes,), proposed shares of a batch
     mean: Any  # float64 (slots,), items per strike drawn for a batch
     change: Any  # float64 (records,), change of w_r
