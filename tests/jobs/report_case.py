@@ -12,10 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import shapely
 from shapely import LineString, Point, box
 
-from fadeout.jobs.map_scene import trace
+from fadeout.jobs import ground, sentences
 from fadeout.model import Grid
 from fadeout.records.kinds import EvidencePoint, Origin, SearchedArea, Source, StrikeRecord, Survey
 
@@ -113,41 +112,79 @@ def case(
 
 
 def summary(assessment: Any, checks: bool, title: str) -> dict[str, Any]:
-    """The figures of the report, with values that stand nowhere else."""
+    """The figures of the report, with values that stand nowhere else; its keys are those of `figures.summary`."""
     gridded, records = assessment.gridded, assessment.survey
-    polygons = shapely.get_parts(trace(assessment.area.cells, gridded.west, gridded.north, CELL))
     several = ("items", "fragments", "accidents", "reports")
     counts = {key: sum(e.kind == key[:-1] for e in records.evidence) for key in several}
-    return {
+    stamps = (
+        [records.stamp] if checks else [records.stamp, "CHECKS FAILED: chains agree. Do not decide on this."]
+    )
+    told: dict[str, Any] = {
         "title": title,
         "stamp": records.stamp,
+        "stamps": stamps,
+        "simulated": True,
         "version": "0.1.0",
+        "python": "3.11.2",
         "seed": 7,
         "information_date": "2026-11-20",
         "checks": {
             "passed": checks,
             "words": "Chains agree.",
-            "items": [{"name": "chains agree", "passed": checks, "words": "R-hat 1.01"}],
+            "items": [{"name": "chains agree", "passed": checks, "note": False, "words": "R-hat 1.01"}],
+        },
+        "diagnostics": {
+            "r_hat_total": 1.01,
+            "ess_total": 612.0,
+            "chains": 4,
+            "sweeps": 400,
+            "words": "agree",
         },
         "area": {
             "assessed_m2": 902_500.0,
             "searched_m2": 43_100.0 if records.searched else 0.0,
             "not_searched_m2": 859_400.0,
+            "excluded_m2": 0.0,
+            "assumed": False,
             "crs": records.crs,
+            "crs_name": "WGS 84 / UTM zone 48N",
             "cell_m": CELL,
             "box_side_m": 50.0,
+            "rows": ROWS,
+            "cols": COLS,
         },
-        "found": {**counts, "strike_records": len(records.strikes)},
-        "remaining": {"median": 47, "low": 31, "high": 78, "expected": 49.6, "unexplored": 12.7},
+        "found": {
+            **counts,
+            "item_points": counts["items"],
+            "strike_records": len(records.strikes),
+            "duplicate_records": 0,
+            "opportunistic": 0,
+            "searched_areas": len(records.searched),
+            "stopped_boxes": sum(area.outcome == "stopped_at_find" for area in records.searched),
+        },
+        "remaining": {
+            **{"median": 47, "low": 31, "high": 78, "level": 0.9, "expected": 49.6, "unexplored": 12.7},
+            **{"known": 35.1, "undetected": 12.7, "background": 1.8, "inside": 36.4, "outside": 13.2},
+            "p_none": 0.0,
+        },
         "hazardous_area": {
+            "status": "SHA",
             "area_m2": float(assessment.area.cells.sum()) * CELL**2,
-            "parts": [{"id": f"SHA-{n + 1}"} for n in range(len(polygons))],
+            "parts": [
+                {"id": name, "area_m2": shape.area, "expected_remaining": 36.4}
+                for name, shape in ground.hazard_parts(assessment)
+            ],
             "share_left_out": 0.034,
             "confidence": 0.93,
             "asked_share": 0.05,
             "asked_confidence": 0.9,
             "met": True,
             "expected_inside": 36.4,
+            "expected_outside": 1.1,
+            "expected_unexplored": 12.7,
+            "fadeout_m": 150.0,
+            "reach_m": 180.0,
+            "words": "By this estimate 3.4 % of the items lie outside.",
         },
         "next_boxes": [
             {
@@ -157,24 +194,37 @@ def summary(assessment: Any, checks: bool, title: str) -> dict[str, Any]:
                 "p_find": found.p_find,
                 "expected_remaining": found.expected_remaining,
                 "reason": "At the edge of the finds.",
+                "side_m": 50.0,
             }
             for found in assessment.boxes
         ],
+        "strikes": strikes_told() if records.evidence else [],
         "completion": [
             {
                 "name": "Ground outside the hazardous area",
+                "ground": "outside",
+                "detection": 0.8,
+                "searched": 0.05,
+                "met": False,
                 "p_none": 0.056,
                 "prior_p_none": 0.013,
                 "expected": 4.4,
                 "low": 0,
+                "median": 4,
                 "high": 17,
                 "required": 0.95,
                 "passes_needed": None,
-                "p_none_after": (0.31, 0.62),
+                "p_none_after": [0.31, 0.62],
                 "words": "Not complete.",
             }
         ],
-        "accept_on_zero": {"boxes": 500, "sample": 196, "confidence": 0.95, "share": 0.99},
+        "accept_on_zero": {
+            "ground": "outside",
+            "boxes": 500,
+            "sample": 196,
+            "confidence": 0.95,
+            "share": 0.99,
+        },
         "sensitivity": [
             {
                 "name": "items per strike halved",
@@ -200,3 +250,21 @@ def summary(assessment: Any, checks: bool, title: str) -> dict[str, Any]:
         "notes": [],
         "truth": None,
     }
+    told["sentences"] = {
+        "we_know": sentences.what_we_know(told),
+        "we_do_not_know": sentences.what_we_do_not_know(told),
+        "next": sentences.what_to_do_next(told),
+    }
+    return told
+
+
+def strikes_told() -> list[dict[str, Any]]:
+    """One strike with finds, as the summary tells it."""
+    return [
+        {
+            **{"id": "strike-1", "kind": "with finds", "record": None, "finds": 2, "probability": 0.97},
+            **{"x": WEST + 450, "y": NORTH - 430, "mgrs": "48QYD 12450 61570", "utm": "48Q 712450 1861570"},
+            **{"sd_x_m": 41.0, "sd_y_m": 22.0, "bearing_deg": 90.0, "expected_remaining": 35.1},
+            **{"sigma_major_m": 120.0, "sigma_minor_m": 60.0},
+        }
+    ]

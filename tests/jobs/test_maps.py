@@ -17,9 +17,9 @@ import pytest
 from report_case import CELL, NORTH, STAMP, WEST, case, evidence, survey
 from shapely import Polygon, box
 
-from fadeout.jobs import maps, report_content
+from fadeout.jobs import ground, maps
 from fadeout.jobs.map_marks import DENSITY_BREAKS, P_BREAKS, RAMP
-from fadeout.jobs.map_scene import extent_of, pooled, trace
+from fadeout.jobs.map_scene import Part, extent_of, pooled, trace
 from fadeout.jobs.sheet import free_spot, text_width_mm, wrap
 
 KEYS = ["glance", "effort", "remaining", "chance", "area"]
@@ -29,8 +29,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 def draw(one):
     return maps.draw(
         one.assessment,
-        report_content.parts(one.assessment, one.summary),
-        report_content.stamps(one.summary),
+        [Part(id, polygon) for id, polygon in ground.hazard_parts(one.assessment)],
+        tuple(one.summary["stamps"]),
     )
 
 

@@ -90,6 +90,7 @@ def hostile(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     one = case(title=HOSTILE)
     one.summary["stamp"] = HOSTILE
+    one.summary["stamps"] = [HOSTILE]
     one.summary["notes"] = [HOSTILE]
     one.summary["sources"][0]["file"] = HOSTILE
     one.summary["next_boxes"][0]["reason"] = HOSTILE

@@ -232,7 +232,7 @@ def take_growth(world: World, window: Any) -> None:
 
 @compiled
 def cover_batch(world: World, rng: Any, first: int, last: int) -> bool:
-    """Draw the shares covered of the stopped boxes first to last − 1, which share no cell; say whether they were taken."""
+    """Draw the shares of the stopped boxes first to last − 1, which share no cell; say whether they were taken."""
     boxes, scratch = world.boxes, world.scratch
     window = reach_of_batch(world, first, last)
     draw_means(world, rng, window)

@@ -65,6 +65,7 @@ def kernels(footprints: Sequence[Footprint], cell_m: float) -> NDArray[np.float6
     Parameters
     ----------
     footprints : sequence of Footprint
+        The shapes, in the order of the tables.
     cell_m : float
         Cell side in metres.
 
