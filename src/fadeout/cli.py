@@ -23,9 +23,9 @@ from fadeout.errors import FadeoutError
 if TYPE_CHECKING:
     from fadeout.jobs.assess import Outcome, Progress
 
-CHECK_FAILED = 3
+CHECK_FAILED, STOPPED = 3, 130
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (  # the first that fits
-    (KeyboardInterrupt, 130),
+    (KeyboardInterrupt, STOPPED),
     (FadeoutError, 2),
     (BrokenPipeError, 0),  # the reader of our output left, as `head` does
 )
@@ -66,6 +66,8 @@ def main() -> NoReturn:
     """Run a command and end the process with its exit code."""
     try:
         code = app(standalone_mode=False)
+        if code == STOPPED:  # typer answers Ctrl-C itself, without a word
+            _say_and_code(KeyboardInterrupt())
     except tuple(error for error, _ in EXIT_CODES) as error:
         code = _say_and_code(error)
     except typer.Exit as error:

@@ -18,9 +18,9 @@ class Problem:
 
     Examples
     --------
-    >>> print(Problem("intake.duplicate-id", "id 'EP-7' stands in rows 3 and 9",
-    ...               "give each evidence point an id of its own", file="finds.csv", layer="evidence", row=9))
-    intake.duplicate-id: finds.csv, layer evidence, row 9: id 'EP-7' stands in rows 3 and 9. Try: give each evidence point an id of its own.
+    >>> print(Problem("intake.duplicate-id", "id 'EP-7' stands twice",
+    ...               "give each an id of its own", file="finds.csv", layer="evidence", row=9))
+    intake.duplicate-id: finds.csv, layer evidence, row 9: id 'EP-7' stands twice. Try: give each an id of its own.
     """
 
     code: str

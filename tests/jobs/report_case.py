@@ -113,7 +113,7 @@ def case(
 
 def summary(assessment: Any, checks: bool, title: str) -> dict[str, Any]:
     """The figures of the report, with values that stand nowhere else; its keys are those of `figures.summary`."""
-    gridded, records = assessment.gridded, assessment.survey
+    records = assessment.survey
     several = ("items", "fragments", "accidents", "reports")
     counts = {key: sum(e.kind == key[:-1] for e in records.evidence) for key in several}
     stamps = (
