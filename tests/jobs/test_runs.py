@@ -114,7 +114,12 @@ def test_ctrl_c_leaves_what_was_there_before(tmp_path: Path, earlier: bool) -> N
     if earlier:
         make(tmp_path / "out")
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path / "out")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", CHILD, str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # a shell's background job ignores it
     )
     assert child.stdout is not None
     assert child.stdout.readline() == b"ready\n"

@@ -136,7 +136,11 @@ def test_a_fit_that_fails_its_checks_ends_with_3_and_says_so_on_every_product(tm
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
 def test_ctrl_c_ends_with_130_and_leaves_nothing(survey: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "fadeout", "assess", str(survey), "--out", str(tmp_path / "run")]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+
+    def heed() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a shell starts in the background ignores it
+
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
         assert process.stderr is not None
         while "fitting" not in process.stderr.readline():
             assert process.poll() is None
