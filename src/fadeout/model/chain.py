@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 KEPT = 250  # partitions kept per chain and block, at least: enough for 90 % intervals over four chains
 KEPT_SMALL = 4_000  # finds × partitions kept per chain and block, where that is more (at most 2,000)
 REDRAWN = 64  # finds × templates drawn anew for each kept partition, where that is more than one (at most 8)
+SNAPSHOT_EVERY = 32  # kept states between two additions to the running means of what nothing was found of
 PROPOSALS = 1 / 80  # split or merge proposals a sweep and find
 COVER_EVERY = 4  # sweeps between two draws of all stopped boxes' shares
 
@@ -154,7 +155,7 @@ class Chain:
             footprint, row, col = template.T
             exposure = self.world.field.exposure[footprint, row, col]
             self.kept.append((footprint, row, col, finds, record, exposure, strikes, keep))
-        if self.world.boxes.share.size and number % 8 == 0:
+        if self.world.boxes.share.size and number % SNAPSHOT_EVERY == 0:
             covering.add_snapshot(self.world, self.density, self.weight, self.box_weight)
             self.snapshots += 1
 
