@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from fadeout.model import Footprint, Grid, Prior, RecordedStrike, StoppedBox, fit
+from fadeout.model import Footprint, Grid, Prior, RecordedStrike, StoppedBox, fit, tables
 
 GRID = Grid(20, 24, 25.0)
 SHAPES = [Footprint(60, 60), Footprint(80, 40, 45.0, weight=2.0), Footprint(50, 30, 120.0, kind="heavy")]
@@ -173,3 +175,32 @@ def test_a_short_run_says_that_it_did_not_converge():
     diagnostics = fit(GRID, searched(), finds, PRIOR, sweeps=8, chains=2).diagnostics
     assert not diagnostics.converged
     assert "Do not rely" in diagnostics.words
+
+
+def test_stopped_boxes_drawn_together_give_what_they_give_one_by_one(monkeypatch):
+    prior = replace(PRIOR, strikes_per_km2=12.0, items_per_strike=20.0, background_per_km2=1.0)
+    grid = Grid(20, 20, 25.0)
+    effort = np.zeros(grid.shape)
+    effort[10:, :6] = 0.7
+    finds = [(4, 4), (5, 7), (6, 11), (9, 9), (12, 12), (14, 13)]
+    boxes = []
+    for number, (row, col) in enumerate(finds):
+        mask = np.zeros(grid.shape, bool)
+        mask[row // 2 * 2 : row // 2 * 2 + 2, col // 2 * 2 : col // 2 * 2 + 2] = True
+        boxes.append(StoppedBox(mask, 0.8, number))
+    means = []
+    for most, batches in ((1, 6), (64, 1)):
+        monkeypatch.setattr(tables, "BOXES_A_BATCH", most)
+        fits = [
+            fit(grid, effort, finds, prior, stopped=boxes, pad=False, seed=seed, sweeps=2000)
+            for seed in range(3)
+        ]
+        assert len(fits[0].tables.boxes.batch) == batches + 1
+        means.append(
+            [np.mean([f.expected_remaining.sum() for f in fits]), np.mean([f.effort[4, 4] for f in fits])]
+        )
+    (total_one, share_one), (total_all, share_all) = means
+    # Six runs of 4,000 sweeps had standard deviations of 0.5 % in the total and of 1.2 % in the effort of one box; of
+    # 2,000 sweeps 1.41 times that. A difference of two means of three has a standard error of 0.58 % and 1.4 %: 4 of it.
+    assert total_all == pytest.approx(total_one, rel=0.023)
+    assert share_all == pytest.approx(share_one, rel=0.056)
