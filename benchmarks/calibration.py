@@ -17,6 +17,7 @@ from fadeout.model.calibration import Calibration, calibration
 
 
 def main() -> int:
+    """Run the study, print its table, and give the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=int, default=200, help="simulated data sets (200)")
     parser.add_argument("--seed", type=int, default=1)
@@ -43,6 +44,7 @@ def show(done: float, words: str, start: float) -> None:
 
 
 def table(result: Calibration) -> str:
+    """The result as a table of what was stated beside what was seen."""
     rows = [f"{'SIMULATED DATA':<44} {'stated':>8} {'seen':>8} {'3 errors':>9}  holds"]
     for share in result.shares:
         verdict = "yes" if share.holds else "NO"
@@ -64,6 +66,7 @@ def table(result: Calibration) -> str:
 
 
 def figures(result: Calibration, sets: int, seed: int) -> dict[str, object]:
+    """The result as plain values for JSON."""
     shares = [
         {"name": s.name, "stated": s.stated, "seen": s.seen, "standard_error": s.error, "holds": s.holds}
         for s in result.shares

@@ -147,6 +147,7 @@ def draw_strikes(sheet: Sheet, scene: Scene) -> None:
 
 
 def draw_outline_of_search(sheet: Sheet, scene: Scene) -> None:
+    """Draw the outline of searched ground, over filled classes."""
     add(sheet, scene.searched_ground, zorder=3, facecolor="none", edgecolor=SLATE, linewidth=0.45)
 
 
@@ -272,6 +273,7 @@ def frame_of(sheet: Sheet) -> tuple[float, float, float, float]:
 
 
 def hatched(style: dict[str, Any]) -> dict[str, Any]:
+    """A style with the width its hatching is drawn with."""
     return {"linewidth": 0.5, **style}
 
 
@@ -282,16 +284,19 @@ def searched(fill: str = "#dbe4f1", hatch: str = "") -> dict[str, Any]:
 
 
 def unsearched_legend() -> list[Entry]:
+    """The entry for ground that nobody searched: always shown."""
     return [Entry("not searched", "fill", hatched(UNSEARCHED))]
 
 
 def searched_legend(scene: Scene, hatch: str) -> list[Entry]:
+    """The entry for searched ground; none where nothing was searched."""
     if scene.searched_ground.is_empty:
         return []
     return [Entry("searched (dots)" if hatch else "searched", "fill", searched(hatch=hatch))]
 
 
 def effort_legend(scene: Scene) -> list[Entry]:
+    """One entry for each class of search, then ground stopped at a find, barred and excluded."""
     entries = [
         Entry(f"searched, finds {words} of items", "fill", searched(fill, hatch))
         for words, fill, hatch, _ in scene.effort_ground
@@ -308,6 +313,7 @@ def effort_legend(scene: Scene) -> list[Entry]:
 
 
 def point_legend(scene: Scene) -> list[Entry]:
+    """One entry for each kind of evidence that is present, then strike records."""
     present = {e.kind for e in scene.survey.evidence}
     entries = [Entry(words, "mark", style) for kind, (words, style) in EVIDENCE.items() if kind in present]
     if scene.survey.strikes:
@@ -317,12 +323,14 @@ def point_legend(scene: Scene) -> list[Entry]:
 
 
 def outline_legend(scene: Scene) -> list[Entry]:
+    """The entry for the outline of searched ground, or the words that nothing was searched."""
     if scene.searched_ground.is_empty:
         return [Entry("(nothing was searched)", "line", {"color": "none"})]
     return [Entry("outline of searched ground", "line", {"color": SLATE, "linewidth": 0.8})]
 
 
 def hazard_legend(scene: Scene) -> list[Entry]:
+    """The entries for the hazardous area and the next boxes, where there are any."""
     entries = []
     if scene.parts:
         entries.append(Entry("S: suspected hazardous area", "fill", hatched(SHA)))

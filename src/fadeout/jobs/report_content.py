@@ -78,6 +78,7 @@ def widths(pictures: Mapping[str, MapPicture], marks: Sequence[str], paper_mm: f
 
 
 def at_a_glance(summary: Mapping[str, Any]) -> list[Block]:
+    """Section 1: three figures, three sentences, the verdict of the checks and a map."""
     checks, said = summary["checks"], summary["sentences"]
     verdict = "" if checks["passed"] else "FAILED. Do not decide on these figures. "
     return [
@@ -117,6 +118,7 @@ def three_figures(summary: Mapping[str, Any]) -> list[Block]:
 
 
 def left_out(hazard: Mapping[str, Any]) -> str:
+    """The share of items that the hazardous area leaves out, and how sure that is."""
     if not hazard["parts"]:
         return ""
     share, confidence = percent(hazard["share_left_out"]), percent(hazard["confidence"])
@@ -124,6 +126,7 @@ def left_out(hazard: Mapping[str, Any]) -> str:
 
 
 def hazard_note(hazard: Mapping[str, Any]) -> str:
+    """How many parts the hazardous area has, and whether it is what was asked."""
     count = len(hazard["parts"])
     if not count:
         return "no strike with finds, so no area follows; unexplored ground is totalled apart"
@@ -135,6 +138,7 @@ def hazard_note(hazard: Mapping[str, Any]) -> str:
 
 
 def next_boxes(summary: Mapping[str, Any]) -> list[Block]:
+    """Section 3: the boxes to search next, by rank, each with its reason."""
     rows = [
         [
             str(box["rank"]),
@@ -192,6 +196,7 @@ def area_parts(summary: Mapping[str, Any]) -> list[Block]:
 
 
 def completion(summary: Mapping[str, Any]) -> list[Block]:
+    """Section 4: for each ground, the chance that nothing is left, now and after further search."""
     statements = summary["completion"]
     columns = [
         column("Ground", width="1"),
@@ -248,6 +253,7 @@ def accept_on_zero(summary: Mapping[str, Any]) -> list[Block]:
 
 
 def how_sure(summary: Mapping[str, Any]) -> list[Block]:
+    """Section 5: checks, strikes, the prior, and what other priors would have given."""
     checks = summary["checks"]
     rows = [[c["name"], result(c), c["words"]] for c in checks["items"]]
     prior = [[one["name"], one["value"], one["source"]] for one in summary["prior"]]
@@ -275,6 +281,7 @@ def how_sure(summary: Mapping[str, Any]) -> list[Block]:
 
 
 def result(check: Mapping[str, Any]) -> str:
+    """The word for one check: failed, passed, or passed with a note."""
     if not check["passed"]:
         return "FAILED"
     return "passed, note" if check.get("note") else "passed"
@@ -323,6 +330,7 @@ def strikes(summary: Mapping[str, Any]) -> list[Block]:
 
 
 def sensitivity(summary: Mapping[str, Any]) -> Block:
+    """The table of figures under other priors, the assessed one first."""
     remaining, hazard = summary["remaining"], summary["hazardous_area"]
     base = {
         "name": "as assessed",
@@ -374,6 +382,7 @@ def what_moved(summary: Mapping[str, Any]) -> str:
 
 
 def sources(assessment: Assessment, summary: Mapping[str, Any]) -> list[Block]:
+    """Section 6: inputs with their digests, versions, the command, and every value of the profile."""
     files = [[one["file"], ", ".join(one["layers"]) or "all", one["sha256"]] for one in summary["sources"]]
     profile, info = summary["profile"], assessment.info
     used = [f"fadeout {summary['version']}", f"Python {info.python}"]
@@ -415,14 +424,17 @@ def sources(assessment: Assessment, summary: Mapping[str, Any]) -> list[Block]:
 
 
 def section(id: str, title: str, blocks: Sequence[Block], new_page: bool = False) -> Block:
+    """A section of the report; `id` is its anchor."""
     return {"id": id, "title": title, "blocks": list(blocks), "new_page": new_page}
 
 
 def text(words: str, lead: str = "") -> Block:
+    """A paragraph, with a bold lead where one is given."""
     return {"kind": "text", "lead": lead, "text": words}
 
 
 def column(label: str, align: str = "left", width: str = "auto") -> Block:
+    """The head of one column of a table."""
     return {"label": label, "align": align, "width": width}
 
 

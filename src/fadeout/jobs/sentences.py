@@ -27,6 +27,7 @@ def what_we_know(summary: Mapping[str, Any]) -> str:
 
 
 def other_evidence(found: Mapping[str, Any]) -> str:
+    """Evidence other than items, counted by kind."""
     kinds = [
         (found[key], one if found[key] == 1 else many)
         for key, one, many in (
@@ -41,6 +42,7 @@ def other_evidence(found: Mapping[str, Any]) -> str:
 
 
 def what_we_do_not_know(summary: Mapping[str, Any]) -> str:
+    """Ground never searched, and what strikes without finds are expected to hold."""
     area, remaining = summary["area"], summary["remaining"]
     if area["not_searched_m2"] <= 0:
         return "All of the assessed ground was searched once or more; what a search misses is only estimated."
@@ -50,6 +52,7 @@ def what_we_do_not_know(summary: Mapping[str, Any]) -> str:
 
 
 def what_to_do_next(summary: Mapping[str, Any]) -> str:
+    """Repair a failed fit, search the next boxes, or ask about completion: one of the three."""
     boxes = summary["next_boxes"]
     if not summary["checks"]["passed"]:
         return "Repair what the checks name (section 5) and assess again; until then, decide nothing on this."
