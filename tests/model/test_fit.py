@@ -195,7 +195,7 @@ def test_stopped_boxes_drawn_together_give_what_they_give_one_by_one(monkeypatch
             fit(grid, effort, finds, prior, stopped=boxes, pad=False, seed=seed, sweeps=2000)
             for seed in range(3)
         ]
-        assert len(fits[0].tables.boxes.batch) == batches + 1
+        assert len(fits[0].tables.parts[0].boxes.batch) == batches + 1
         means.append(
             [np.mean([f.expected_remaining.sum() for f in fits]), np.mean([f.effort[4, 4] for f in fits])]
         )

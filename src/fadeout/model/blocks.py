@@ -16,16 +16,11 @@ from typing import Any
 import numpy as np
 
 from fadeout.model.compiled import compiled, compiled_fast
+from fadeout.model.exposing import exp_of, log_of
 from fadeout.model.world import FREE, World
 
 IMPOSSIBLE = -1e300  # a log weight that no draw takes; finite, since fast arithmetic knows no infinities
 NEGLIGIBLE = 18.0  # log weights this far below the largest are left out: e^-18 = 1.5e-8
-
-
-@compiled
-def power_of(value: float, power: float) -> float:
-    """Value ** power, quick where the power is 1."""
-    return value if power == 1.0 else value**power
 
 
 @compiled
@@ -291,17 +286,44 @@ def tabulate_unseen(world: World, m: int) -> None:
     rows, cols = records.height[m], records.width[m]
     total = records.outside[m]
     shapes = field.kernel.shape[0]
+    room, line = np.empty(cols, np.float32), np.empty(cols, np.float32)
     for j in range(shapes):
+        scale = field.log_weight[j] + a * math.log(b) + math.log(a)
         for t in range(rows):
-            for s in range(cols):
-                place = math.exp(records.log_place[records.start[m] + t * cols + s] + field.log_weight[j])
-                rate = b + field.exposure[j, records.top[m] + t, records.left[m] + s]
-                unseen = place * power_of(b / rate, a)
-                n = shapes * records.start[m] + (j * rows + t) * cols + s
-                records.log_rate[n] = math.log(rate)
-                records.joined[n] = unseen * a / rate
-                total += unseen
+            n = shapes * records.start[m] + (j * rows + t) * cols
+            p = records.start[m] + t * cols
+            exposure = field.exposure[j, records.top[m] + t, records.left[m] : records.left[m] + cols]
+            log_rate, joined = records.log_rate[n : n + cols], records.joined[n : n + cols]
+            total += tabulate_record_row(
+                exposure, records.log_place[p : p + cols], scale, a, b, log_rate, joined, line, room
+            )
     records.unseen[m] = total
+
+
+@compiled_fast
+def tabulate_record_row(
+    exposure: Any,
+    log_place: Any,
+    scale: float,
+    a: float,
+    b: float,
+    log_rate: Any,
+    joined: Any,
+    line: Any,
+    room: Any,
+) -> float:
+    """Fill one row of a record's tables; give its part of w_r."""
+    base, more, power = np.float32(b), np.float32(scale), np.float32(a + 1.0)
+    for c in range(line.size):
+        line[c] = base + exposure[c]
+    log_of(line, log_rate, room)
+    for c in range(line.size):
+        line[c] = more + log_place[c] - power * log_rate[c]
+    exp_of(line, joined, room)
+    total = np.float32(0.0)
+    for c in range(line.size):
+        total += joined[c] * (base + exposure[c])
+    return float(total) / a
 
 
 @compiled
@@ -326,3 +348,14 @@ def in_reach_of(world: World, m: int) -> bool:
         and records.left[m] <= scratch.window[3]
         and records.left[m] + records.width[m] > scratch.window[2]
     )
+
+
+@compiled
+def tabulate_all(world: World) -> None:
+    """Fill the tables of all items and records, once the field's are filled."""
+    for i in range(world.items.row.size):
+        tabulate_fresh(world, i)
+    for m in range(world.records.top.size):
+        tabulate_unseen(world, m)
+    for i in range(world.items.row.size):
+        tabulate_records(world, i)

@@ -6,24 +6,27 @@ Knows   nothing of where its figures are printed (benchmarks/calibration.py)
 Start   at `calibration`
 
 Data are simulated from the prior and fitted with the same prior, so a right engine gives ranks of the true
-total that are uniform whatever was found (simulation-based calibration, Talts et al. 2018).
+total, and of every number that is learned, that are uniform whatever was found (simulation-based calibration,
+Talts et al. 2018). `LEARNED` has everything learned, two methods of search of which the second goes over part of the
+ground of the first, and items laid out for one of them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from fadeout.model.effort import Coverage, Method, Searches, StoppedBox
 from fadeout.model.fit import fit
 from fadeout.model.footprints import Footprint
 from fadeout.model.grid import Grid
 from fadeout.model.posterior import Posterior
-from fadeout.model.prior import Prior, RecordedStrike
+from fadeout.model.prior import Learning, Prior, RecordedStrike
 from fadeout.model.simulate import Truth, from_prior
 
 Array = NDArray[np.float64]
@@ -45,10 +48,22 @@ PRIOR = Prior(
         ),
     ),
 )
+LEARNED = replace(
+    PRIOR,
+    items_per_strike=15.0,
+    learned=Learning(strikes=2.0, items=0.6, shape=0.4, background=2.0, footprints=4.0),
+)
+METHODS = (
+    Method("detector", 0.7, certainty=10.0, seeded=(0, 12)),
+    Method("visual", 0.4, certainty=8.0),
+)
 BLOCK = 4  # cells a side of the blocks that are searched or not
 SEARCHED = 0.5  # chance that a block is searched
 BOXES = 12  # boxes of 2 × 2 cells searched until the first find
 DRAWS = 999
+THINNED = (
+    99  # draws among which a learned number is ranked, evenly spaced so that they are nearly independent
+)
 LEVELS = (0.5, 0.9)
 STRAY = 3.0  # binomial standard errors that a share may lie off
 
@@ -78,14 +93,41 @@ class Calibration:
     inclusive: tuple[
         Share, ...
     ]  # intervals of whole items, ends included: they may hold more often, not less
+    learned: dict[str, Array]  # name: (sets,) ranks of the true value of a learned number
     finds: NDArray[np.int64]  # (sets,)
     remaining: NDArray[np.int64]  # (sets,) true totals
     unconverged: int
 
     @property
     def passed(self) -> bool:
-        """Whether ranks are uniform (p > 0.01) and every share holds."""
-        return self.ks_p > 0.01 and all(share.holds for share in self.shares)
+        """Whether ranks stay in the band and every share holds."""
+        every = [self.ranks, *self.learned.values()]
+        return all(band_holds(ranks) for ranks in every) and all(share.holds for share in self.shares)
+
+
+def band_holds(ranks: Array, sure: float = 0.99) -> bool:
+    """Whether the distribution function of ranks lies in the band that all of it would lie in with probability `sure`.
+
+    The band is that of Dvoretzky, Kiefer, Wolfowitz and Massart: |F_n − F| ≤ √(log(2/(1 − sure)) / 2n) everywhere.
+
+    Examples
+    --------
+    >>> band_holds((np.arange(100) + 0.5) / 100), band_holds(np.full(100, 0.5))
+    (True, False)
+    """
+    n = len(ranks)
+    return bool(stats.kstest(ranks, "uniform").statistic <= math.sqrt(math.log(2 / (1 - sure)) / (2 * n)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """One simulated data set and how it is to be fitted."""
+
+    truth: Truth
+    prior: Prior
+    effort: Searches | Array
+    stopped: tuple[StoppedBox, ...]
+    true: dict[str, float]  # numbers that are learned
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,18 +138,29 @@ class _Outcome:
     held: tuple[bool, ...]  # per level of LEVELS
     p_none: tuple[float, ...]  # per region
     none: tuple[bool, ...]
+    learned: dict[str, float]
     finds: int
     remaining: int
     converged: bool
 
 
-def calibration(sets: int, seed: int, *, progress: Callable[[float, str], None] | None = None) -> Calibration:
-    """Simulate and fit `sets` data sets and compare what was stated with what was true."""
+def calibration(
+    sets: int,
+    seed: int,
+    *,
+    learned: bool = False,
+    progress: Callable[[float, str], None] | None = None,
+) -> Calibration:
+    """Simulate and fit `sets` data sets, with everything learned or nothing, and compare what was stated with what was true."""
     report = progress or (lambda done, words: None)
     outcomes = []
     for number in range(sets):
-        outcomes.append(_one(np.random.SeedSequence([seed, number])))
+        outcomes.append(_one(np.random.SeedSequence([seed, number]), learned))
         report((number + 1) / sets, f"{number + 1} of {sets} data sets")
+    return _gathered(outcomes)
+
+
+def _gathered(outcomes: list[_Outcome]) -> Calibration:
     ranks = np.array([outcome.rank for outcome in outcomes])
     held = np.array([outcome.held for outcome in outcomes])
     shares = [
@@ -127,6 +180,9 @@ def calibration(sets: int, seed: int, *, progress: Callable[[float, str], None] 
         inclusive=tuple(
             _interval(level, held[:, k], "of the total, ends included") for k, level in enumerate(LEVELS)
         ),
+        learned={
+            name: np.array([outcome.learned[name] for outcome in outcomes]) for name in outcomes[0].learned
+        },
         finds=np.array([outcome.finds for outcome in outcomes]),
         remaining=np.array([outcome.remaining for outcome in outcomes]),
         unconverged=sum(not outcome.converged for outcome in outcomes),
@@ -144,26 +200,136 @@ def _chances(name: str, stated: Array, true: NDArray[np.bool_]) -> Share:
     return Share(name, float(stated.mean()), float(true.mean()), error)
 
 
+def drawn_prior(prior: Prior, rng: np.random.Generator) -> Prior:
+    """A prior with known numbers, drawn from what `prior.learned` says of them.
+
+    Examples
+    --------
+    >>> drawn_prior(PRIOR, np.random.default_rng(1)) == PRIOR
+    True
+    """
+    learned = prior.learned
+    strikes, background = prior.strikes_per_km2, prior.background_per_km2
+    items, shape, footprints = prior.items_per_strike, prior.items_shape, tuple(prior.footprints)
+    if learned.strikes is not None:
+        strikes *= rng.gamma(learned.strikes) / learned.strikes
+    if learned.background is not None:
+        background *= rng.gamma(learned.background) / learned.background
+    if learned.items is not None:
+        items *= math.exp(learned.items * rng.normal() - learned.items**2 / 2)
+    if learned.shape is not None:
+        shape *= math.exp(learned.shape * rng.normal())
+    if learned.footprints is not None:
+        weights = np.array([footprint.weight for footprint in footprints])
+        drawn = rng.dirichlet(learned.footprints * weights / weights.sum())
+        footprints = tuple(replace(f, weight=float(w)) for f, w in zip(footprints, drawn, strict=True))
+    return replace(
+        prior,
+        strikes_per_km2=strikes,
+        background_per_km2=background,
+        items_per_strike=items,
+        items_shape=shape,
+        footprints=footprints,
+        learned=Learning(),
+    )
+
+
+def _blocks(rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Blocks of the grid searched at random, as a mask over cells."""
+    high, wide = GRID.rows // BLOCK, GRID.cols // BLOCK
+    return np.kron(rng.random((high, wide)) < SEARCHED, np.ones((BLOCK, BLOCK))).astype(bool)
+
+
+def _boxes(rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    boxes = []
+    for k in rng.choice(GRID.rows * GRID.cols // 4, size=BOXES, replace=False):
+        row, col = divmod(int(k), GRID.cols // 2)
+        box = np.zeros(GRID.shape, dtype=bool)
+        box[2 * row : 2 * row + 2, 2 * col : 2 * col + 2] = True
+        boxes.append(box)
+    return boxes
+
+
 def data_set(seed: np.random.SeedSequence) -> Truth:
     """Simulate one data set: blocks searched at random, and boxes left at their first find."""
     rng = np.random.default_rng(seed)
     high, wide = GRID.rows // BLOCK, GRID.cols // BLOCK
     blocks = (rng.random((high, wide)) < SEARCHED) * rng.uniform(0.3, 0.95, (high, wide))
     effort = np.kron(blocks, np.ones((BLOCK, BLOCK)))
-    stopped = []
-    for k in rng.choice(GRID.rows * GRID.cols // 4, size=BOXES, replace=False):
-        row, col = divmod(int(k), GRID.cols // 2)
-        box = np.zeros(GRID.shape, dtype=bool)
-        box[2 * row : 2 * row + 2, 2 * col : 2 * col + 2] = True
-        stopped.append((box, 0.8))
+    stopped = [(box, 0.8) for box in _boxes(rng)]
     return from_prior(GRID, effort, PRIOR, int(rng.integers(2**32)), stopped=stopped)
 
 
-def _one(seed: np.random.SeedSequence) -> _Outcome:
+def _fixed_case(seed: np.random.SeedSequence) -> _Case:
     truth = data_set(seed)
-    rng = np.random.default_rng(seed.spawn(1)[0])
+    return _Case(truth, PRIOR, truth.effort, truth.stopped, {})
+
+
+def _learned_case(seed: np.random.SeedSequence) -> _Case:
+    """Everything drawn from its prior: the first method's blocks, then the second's, then boxes of the first."""
+    rng = np.random.default_rng(seed)
+    prior = drawn_prior(LEARNED, rng)
+    p = np.array([rng.beta(*method.beta) for method in METHODS])
+    laid = METHODS[0].seeded[1]
+    methods = (replace(METHODS[0], seeded=(int(rng.binomial(laid, p[0])), laid)), METHODS[1])
+    passes = np.stack([_blocks(rng), _blocks(rng)], axis=-1).astype(np.int64)
+    effort = 1.0 - ((1.0 - p) ** passes).prod(axis=-1)
+    stopped = [(box, float(p[0])) for box in _boxes(rng)]
+    truth = from_prior(GRID, effort, prior, int(rng.integers(2**32)), stopped=stopped)
+    by_box = np.array([box.find for box in truth.stopped], dtype=np.int64)
+    found_by, missed_by = _finders(truth, passes, p, by_box, rng)
+    left = {id(box.mask) for box in truth.stopped}
+    for box, _ in stopped:
+        if id(box) not in left:
+            passes[box, 0] += 1
+    searches = Searches(methods, covered(passes), found_by, missed_by)
+    true = {
+        "strikes per km²": prior.strikes_per_km2,
+        "items per strike": prior.items_per_strike,
+        "shape of items per strike": prior.items_shape,
+        "background per km²": prior.background_per_km2,
+        "weight of the first footprint": prior.footprints[0].weight,
+        "detection, detector": float(p[0]),
+        "detection, visual": float(p[1]),
+    }
+    boxes = tuple(replace(box, method=0) for box in truth.stopped)
+    return _Case(truth, LEARNED, searches, boxes, true)
+
+
+def _finders(
+    truth: Truth, passes: NDArray[np.int64], p: Array, by_box: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which method found each item (the first of those that would, −1 for a box's), and which missed it before."""
+    here = passes[truth.finds[:, 0], truth.finds[:, 1]]
+    found_by = np.full(len(here), -1)
+    missed_by = np.zeros_like(here)
+    missed_by[by_box] = here[by_box]
+    others = np.setdiff1d(np.arange(len(here)), by_box)
+    for n in others:
+        together = 1.0 - float(((1.0 - p) ** here[n]).prod())
+        first = bool(here[n, 0]) and rng.random() < p[0] / together
+        found_by[n] = 0 if first else 1
+        missed_by[n, 0] = 0 if first else here[n, 0]
+    return found_by, missed_by
+
+
+def covered(passes: NDArray[np.int64]) -> tuple[Coverage, ...]:
+    """Cells by how often each method went over them, from passes of shape (rows, cols, methods)."""
+    flat = passes.reshape(-1, passes.shape[-1])
+    kinds, of = np.unique(flat, axis=0, return_inverse=True)
+    shape = passes.shape[:-1]
+    return tuple(
+        Coverage((of.ravel() == n).reshape(shape).astype(np.float64), tuple(int(k) for k in kind))
+        for n, kind in enumerate(kinds)
+        if kind.any()
+    )
+
+
+def _one(seed: np.random.SeedSequence, learned: bool) -> _Outcome:
+    case = _learned_case(seed) if learned else _fixed_case(seed)
+    truth, rng = case.truth, np.random.default_rng(seed.spawn(1)[0])
     posterior = fit(
-        truth.grid, truth.effort, truth.finds, PRIOR, stopped=truth.stopped, seed=int(rng.integers(2**32))
+        truth.grid, case.effort, truth.finds, case.prior, stopped=case.stopped, seed=int(rng.integers(2**32))
     )
     regions = _regions()
     draws = posterior.draw_totals(regions[0], DRAWS, int(rng.integers(2**32)))
@@ -175,16 +341,33 @@ def _one(seed: np.random.SeedSequence) -> _Outcome:
     return _Outcome(
         rank=randomised_rank(draws, true, rng),
         held=tuple(held),
-        p_none=tuple(_p_none(posterior, region) for region in regions),
+        p_none=tuple(posterior.p_none_in(region) for region in regions),
         none=tuple(truth.remaining_in(region) == 0 for region in regions),
+        learned={
+            name: randomised_rank(values, case.true[name], rng)
+            for name, values in _learned_draws(posterior).items()
+        }
+        if learned
+        else {},
         finds=len(truth.finds),
         remaining=true,
         converged=posterior.diagnostics.converged,
     )
 
 
-def _p_none(posterior: Posterior, region: NDArray[np.bool_]) -> float:
-    return posterior.p_none_in(region)
+def _learned_draws(posterior: Posterior) -> dict[str, Array]:
+    """Evenly spaced draws of every number that is learned."""
+    h = posterior.draws_taken.hyper.take(np.linspace(0, posterior.draws - 1, THINNED).astype(np.int64))
+    strikes = h.strikes.sum(axis=1)
+    return {
+        "strikes per km²": strikes,
+        "items per strike": h.shape / h.rate,
+        "shape of items per strike": h.shape,
+        "background per km²": h.background,
+        "weight of the first footprint": h.strikes[:, 0] / strikes,
+        "detection, detector": h.detection[:, 0],
+        "detection, visual": h.detection[:, 1],
+    }
 
 
 def _regions() -> list[NDArray[np.bool_]]:
@@ -196,7 +379,7 @@ def _regions() -> list[NDArray[np.bool_]]:
     return [whole, part, small]
 
 
-def randomised_rank(draws: NDArray[np.int64], true: int, rng: np.random.Generator) -> float:
+def randomised_rank(draws: NDArray[np.generic], true: float, rng: np.random.Generator) -> float:
     """Rank of the truth among the draws, ties broken at random, in 0 to 1; uniform if both are alike.
 
     Examples

@@ -11,12 +11,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fadeout.model import covering, sampler
-from fadeout.model.tables import Tables, idle_scratch, idle_state
+from fadeout.model import sampler
+from fadeout.model.learning import Hyper, Learner
+from fadeout.model.tables import Part, Tables, idle_scratch, idle_state
 from fadeout.model.world import FREE, World
 
 Array = NDArray[np.float64]
@@ -25,9 +27,9 @@ Ints = NDArray[np.int64]
 KEPT = 250  # partitions kept per chain and block, at least: enough for 90 % intervals over four chains
 KEPT_SMALL = 4_000  # finds × partitions kept per chain and block, where that is more (at most 2,000)
 REDRAWN = 64  # finds × templates drawn anew for each kept partition, where that is more than one (at most 8)
-SNAPSHOT_EVERY = 32  # kept states between two additions to the running means of what nothing was found of
 PROPOSALS = 1 / 80  # split or merge proposals a sweep and find
 COVER_EVERY = 4  # sweeps between two draws of all stopped boxes' shares
+LEARN_EVERY = 4  # sweeps between two draws of what is learned
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +46,48 @@ class Draws:
     shape: Array  # a
     strike_of: Ints  # (draws, finds), index into the flat arrays, or -1 for the background
     box_keep: Array  # (draws, cells of stopped boxes)
+    hyper: HyperDraws
     strikes: float  # mean number of strikes with finds, over all sweeps
-    density: Array | None = None  # mean intensity of strikes without finds; only with stopped boxes
-    weight: Array | None = None  # the same times their expected items
-    box_weight: Array | None = None  # mean expected remaining of such strikes in the stopped boxes' cells
 
     @property
     def count(self) -> int:
-        """Number of kept states; 1 where nothing was found."""
+        """Number of kept states; 1 where nothing was found and nothing is learned."""
         return len(self.first) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class HyperDraws:
+    """What is learned, draw by draw; the same in all draws where nothing is."""
+
+    strikes: Array  # (draws, J) per km² by footprint
+    shape: Array  # (draws,)
+    rate: Array  # (draws,)
+    background: Array  # (draws,) per km²
+    detection: Array  # (draws, methods)
+
+    def take(self, chosen: Ints) -> HyperDraws:
+        """Only the chosen draws."""
+        return HyperDraws(
+            self.strikes[chosen],
+            self.shape[chosen],
+            self.rate[chosen],
+            self.background[chosen],
+            self.detection[chosen],
+        )
+
+
+class _Kept(NamedTuple):
+    """One kept state."""
+
+    footprint: NDArray[np.int32]
+    row: NDArray[np.int32]
+    col: NDArray[np.int32]
+    finds: NDArray[np.int32]
+    record: NDArray[np.int32]
+    exposure: NDArray[np.float32]
+    strike_of: NDArray[np.int32]
+    box_keep: Array
+    hyper: Hyper
 
 
 @dataclass(eq=False)
@@ -63,144 +98,214 @@ class Chain:
     rng: np.random.Generator
     number: int
     traces: list[Array] = field(default_factory=list)
-    kept: list[tuple[NDArray[np.int32], ...]] = field(default_factory=list)
-    snapshots: int = 0
+    kept: list[_Kept] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        t = self.tables
-        scratch = idle_scratch(
-            t.count, t.records.top.size, t.field.kernel.shape, t.boxes.share.size, self._widest_batch()
-        )
-        state = idle_state(t.count, t.records.top.size)
-        self.world = World(t.field, t.items, t.records, t.boxes, state, scratch)
-        if t.boxes.share.size:
-            self._copy_tables()
+        self.learner = Learner(self.tables, self.rng)
+        self.worlds = [_world(part, self.tables.learns) for part in self.tables.parts]
         self.swept = 0
-        self._begin()
+        if self.tables.learns:
+            self.worlds = [
+                self.learner.dressed(world, part, world.field.exposure)
+                for world, part in zip(self.worlds, self.tables.parts, strict=True)
+            ]
+        for world in self.worlds:
+            self._begin(world)
 
-    def _copy_tables(self) -> None:
-        """Copy all that the stopped boxes' shares change, and make room for running means."""
-        t = self.tables
-        self.world = self.world._replace(
-            field=t.field._replace(
-                exposure=t.field.exposure.copy(),
-                log_rate=t.field.log_rate.copy(),
-                joined=t.field.joined.copy(),
-            ),
-            items=t.items._replace(fresh_rows=t.items.fresh_rows.copy(), fresh=t.items.fresh.copy()),
-            records=t.records._replace(
-                log_rate=t.records.log_rate.copy(),
-                joined=t.records.joined.copy(),
-                unseen=t.records.unseen.copy(),
-                entry_weight=t.records.entry_weight.copy(),
-            ),
-            boxes=t.boxes._replace(keep=t.boxes.keep.copy(), share=t.boxes.share.copy()),
-        )
-        self.density = np.zeros_like(t.field.exposure)
-        self.weight = np.zeros_like(t.field.exposure)
-        self.box_weight = np.zeros(t.boxes.row.size)
-
-    def _widest_batch(self) -> tuple[int, int]:
-        boxes, reach = self.tables.boxes, self.tables.field.kernel.shape[1] // 2
-        height = width = 0
-        for n in range(boxes.batch.size - 1):
-            cells = boxes.cell[boxes.first[boxes.batch[n]] : boxes.first[boxes.batch[n + 1]]]
-            height = max(height, int(np.ptp(boxes.row[cells])) + 1 + 2 * reach)
-            width = max(width, int(np.ptp(boxes.col[cells])) + 1 + 2 * reach)
-        return height, width
-
-    def _begin(self) -> None:
+    def _begin(self, world: World) -> None:
         """Begin far apart: even chains let the finds join one another, odd ones give each find a strike of its own."""
-        for i in range(self.tables.count):
-            if self.number % 2 and self.world.items.fresh[i] > 0:
-                sampler.found_strike(self.world, self.rng, i, FREE)
+        for i in range(world.items.row.size):
+            if self.number % 2 and world.items.fresh[i] > 0:
+                sampler.found_strike(world, self.rng, i, FREE)
             else:
-                sampler.allocate(self.world, self.rng, i)
+                sampler.allocate(world, self.rng, i)
 
     def advance(
         self, sweeps: int, keep: bool, stop: threading.Event, moved: Callable[[int], None] = lambda n: None
     ) -> None:
         """Move on by `sweeps`; keep traces and evenly spaced states if asked; leave early when `stop` is set."""
-        count = self.tables.count
-        step = max(1, sweeps // min(max(KEPT, KEPT_SMALL // count), 2000))
-        proposals = count * PROPOSALS
-        for done in range(0, sweeps, step):
-            if stop.is_set():
-                return
-            trace = np.zeros((min(step, sweeps - done), 2))
-            sampler.sweep(self.world, self.rng, len(trace), proposals, self.swept, COVER_EVERY, trace)
-            self.swept += len(trace)
-            moved(len(trace))
+        step = max(1, sweeps // min(max(KEPT, KEPT_SMALL // max(self.tables.count, 1)), 2000))
+        done = 0
+        while done < sweeps and not stop.is_set():
+            length = min(step, sweeps - done)
+            trace = np.zeros((length, 2 + self.learned_figures().size))
+            for start in range(0, length, LEARN_EVERY):
+                self._sweep(trace[start : start + LEARN_EVERY], warming=not keep)
+            moved(length)
             if keep:
                 self.traces.append(trace)
-                self._keep(done // step)
+                self._keep()
+            done += length
 
-    def _keep(self, number: int) -> None:
-        s = self.world.state
-        used = np.flatnonzero(s.finds[: s.top[0]] > 0)
-        place = np.full(s.finds.size + 1, -1, np.int32)
-        place[used] = np.arange(len(used))
-        times = min(max(REDRAWN // self.tables.count, 1), 8)
-        templates = np.stack([s.footprint[used], s.row[used], s.col[used]], axis=1)[None]
-        if times > 1:
-            templates = np.empty((times, len(used), 3), np.int32)
-            sampler.redraw_templates(self.world, self.rng, used, templates)
-        finds, record, strikes, keep = (
-            s.finds[used],
-            s.record[used],
-            place[s.strike],
-            self.world.boxes.keep.copy(),
+    def _sweep(self, trace: Array, warming: bool) -> None:
+        """Some sweeps of every part, then one draw of what is learned."""
+        found = np.zeros((len(trace), 2))
+        for world in self.worlds:
+            proposals = world.items.row.size * PROPOSALS
+            sampler.sweep(world, self.rng, len(trace), proposals, self.swept, COVER_EVERY, found)
+        self.swept += len(trace)
+        if self.tables.learns:
+            self.worlds = self.learner.move(self.worlds, warming)
+        trace[:, :2] = found
+        trace[:, 2:] = self.learned_figures()
+
+    def learned_figures(self) -> Array:
+        """What is learned, as figures whose convergence is judged: logarithms, and logits of detections."""
+        learned, h = self.tables.prior.learned, self.learner.hyper
+        figures = []
+        if learned.strikes is not None:
+            figures.append(float(np.log(max(h.strikes.sum(), 1e-300))))
+        if learned.items is not None:
+            figures.append(float(np.log(h.items)))
+        p = h.detection[self.learner.open]
+        return np.array([*figures, *np.log(p / (1.0 - p))])
+
+    def _keep(self) -> None:
+        times = min(max(REDRAWN // max(self.tables.count, 1), 1), 8) if self.tables.count else 1
+        states = [_templates(world, self.rng, times) for world in self.worlds]
+        strike_of = np.full(self.tables.count, -1, np.int32)
+        count = 0
+        for world, part, (used, _) in zip(self.worlds, self.tables.parts, states, strict=True):
+            place = np.full(world.state.finds.size + 1, -1, np.int32)
+            place[used] = np.arange(count, count + len(used))
+            strike_of[part.finds] = place[world.state.strike]
+            count += len(used)
+        keep = _joined([world.boxes.keep for world in self.worlds], np.float64)
+        finds = _joined(
+            [w.state.finds[used] for w, (used, _) in zip(self.worlds, states, strict=True)], np.int32
         )
-        for template in templates:
-            footprint, row, col = template.T
-            exposure = self.world.field.exposure[footprint, row, col]
-            self.kept.append((footprint, row, col, finds, record, exposure, strikes, keep))
-        if self.world.boxes.share.size and number % SNAPSHOT_EVERY == 0:
-            covering.add_snapshot(self.world, self.density, self.weight, self.box_weight)
-            self.snapshots += 1
+        record = _joined(
+            [
+                _records(w, p, used)
+                for w, p, (used, _) in zip(self.worlds, self.tables.parts, states, strict=True)
+            ],
+            np.int32,
+        )
+        for t in range(times):
+            columns: list[list[NDArray[np.int32]]] = [[], [], []]
+            exposure = []
+            for world, part, (_, templates) in zip(self.worlds, self.tables.parts, states, strict=True):
+                footprint, row, col = templates[t].T
+                exposure.append(world.field.exposure[footprint, row, col])
+                for column, values in zip(columns, (footprint, row + part.top, col + part.left), strict=True):
+                    column.append(values)
+            places = [_joined(column, np.int32) for column in columns]
+            self.kept.append(
+                _Kept(
+                    *places, finds, record, _joined(exposure, np.float32), strike_of, keep, self.learner.hyper
+                )
+            )
 
     def trace(self) -> Array:
-        """All kept figures, shape (sweeps, 2): known strikes' remaining items, and their number."""
+        """All kept figures, shape (sweeps, 2 + learned): known strikes' remaining items, their number, what is learned."""
         return np.concatenate(self.traces)
+
+
+def _world(part: Part, learns: bool) -> World:
+    """A world of its own; what stopped boxes or learning change is copied."""
+    count, records = part.items.row.size, part.recorded.top.size
+    scratch = idle_scratch(
+        count, records, part.field.kernel.shape, part.boxes.share.size, _widest_batch(part)
+    )
+    world = World(part.field, part.items, part.recorded, part.boxes, idle_state(count, records), scratch)
+    if not (part.boxes.share.size or learns):
+        return world
+    f, i, r, b = part.field, part.items, part.recorded, part.boxes
+    return world._replace(
+        field=f._replace(exposure=f.exposure.copy(), log_rate=f.log_rate.copy(), joined=f.joined.copy()),
+        items=i._replace(fresh_rows=i.fresh_rows.copy(), fresh=i.fresh.copy()),
+        records=r._replace(
+            log_rate=r.log_rate.copy(),
+            joined=r.joined.copy(),
+            unseen=r.unseen.copy(),
+            entry_weight=r.entry_weight.copy(),
+            shape=r.shape.copy(),
+            rate=r.rate.copy(),
+        ),
+        boxes=b._replace(keep=b.keep.copy(), share=b.share.copy()),
+    )
+
+
+def _widest_batch(part: Part) -> tuple[int, int]:
+    boxes, reach = part.boxes, part.field.kernel.shape[1] // 2
+    height = width = 0
+    for n in range(boxes.batch.size - 1):
+        cells = boxes.cell[boxes.first[boxes.batch[n]] : boxes.first[boxes.batch[n + 1]]]
+        height = max(height, int(np.ptp(boxes.row[cells])) + 1 + 2 * reach)
+        width = max(width, int(np.ptp(boxes.col[cells])) + 1 + 2 * reach)
+    return height, width
+
+
+def _templates(
+    world: World, rng: np.random.Generator, times: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Slots of the strikes with finds, and templates of theirs (times, strikes, 3)."""
+    s = world.state
+    used = np.flatnonzero(s.finds[: s.top[0]] > 0)
+    templates = np.stack([s.footprint[used], s.row[used], s.col[used]], axis=1)[None]
+    if times > 1 and len(used):
+        templates = np.empty((times, len(used), 3), np.int32)
+        sampler.redraw_templates(world, rng, used, templates)
+    return used, np.broadcast_to(templates, (times, len(used), 3))
+
+
+def _records(world: World, part: Part, used: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Index of the record of each strike in use, or FREE."""
+    mine = world.state.record[used]
+    return np.where(mine == FREE, FREE, np.append(part.records, FREE)[mine]).astype(np.int32)
+
+
+def _joined(parts: Sequence[NDArray[np.generic]], kind: type) -> NDArray[np.generic]:
+    return np.concatenate([np.empty(0, dtype=kind), *parts])
 
 
 def gather_draws(tables: Tables, runs: Sequence[Chain]) -> Draws:
     """Gather the kept states of all chains."""
     kept = [state for run in runs for state in run.kept]
-    sizes = np.array([len(state[0]) for state in kept])
+    sizes = np.array([len(state.footprint) for state in kept])
     first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    columns = [np.concatenate([state[n] for state in kept]) for n in range(6)]
-    strike_of = np.stack([state[6] for state in kept]).astype(np.int64)
+    footprint, row, col, finds, record = (
+        np.concatenate([state[n] for state in kept]).astype(np.int64) for n in range(5)
+    )
+    exposure = np.concatenate([state.exposure for state in kept]).astype(np.float64)
+    strike_of = np.stack([state.strike_of for state in kept]).astype(np.int64)
     strike_of = np.where(strike_of >= 0, strike_of + first[:-1, None], -1)
-    footprint, row, col, finds, record = (column.astype(np.int64) for column in columns[:5])
-    shape, rate = _gamma(tables, record)
-    sums = {}
-    if tables.boxes.share.size:
-        snapshots = sum(run.snapshots for run in runs)
-        for name in ("density", "weight", "box_weight"):
-            total = getattr(runs[0], name)
-            for run in runs[1:]:
-                total += getattr(run, name)
-            sums[name] = np.divide(total, snapshots, out=total)
+    hyper = _gathered([state.hyper for state in kept])
+    of = np.repeat(np.arange(len(kept)), sizes)
+    shape, rate = _gamma(tables, record, hyper.shape[of], hyper.rate[of])
     return Draws(
-        first, footprint, row, col, finds, record, rate + columns[5].astype(np.float64), shape, strike_of,
-        np.stack([state[7] for state in kept]), float(np.mean([run.trace()[:, 1].mean() for run in runs])), **sums,
+        first, footprint, row, col, finds, record, rate + exposure, shape, strike_of,
+        np.stack([state.box_keep for state in kept]), hyper,
+        float(np.mean([run.trace()[:, 1].mean() for run in runs])),
     )  # fmt: skip
 
 
-def _gamma(tables: Tables, record: Ints) -> tuple[Array, Array]:
-    """Shape a and rate b of each strike by its identity."""
-    shape = np.full(record.shape, tables.prior.items_shape, dtype=np.float64)
-    rate = np.full(record.shape, tables.prior.items_rate, dtype=np.float64)
-    known = record >= 0
-    shape[known], rate[known] = tables.records.shape[record[known]], tables.records.rate[record[known]]
+def _gathered(states: Sequence[Hyper]) -> HyperDraws:
+    return HyperDraws(
+        np.stack([state.strikes for state in states]),
+        np.array([state.shape for state in states]),
+        np.array([state.rate for state in states]),
+        np.array([state.background for state in states]),
+        np.stack([state.detection for state in states]),
+    )
+
+
+def _gamma(tables: Tables, record: Ints, shape: Array, rate: Array) -> tuple[Array, Array]:
+    """Shape a and rate b of each strike by its identity, given those of free strikes."""
+    shape, rate = shape.copy(), rate.copy()
+    for part in tables.parts:
+        for m, n in enumerate(part.records):
+            if part.recorded.own[m]:
+                mine = record == n
+                shape[mine], rate[mine] = part.recorded.shape[m], part.recorded.rate[m]
     return shape, rate
 
 
 def no_draws(tables: Tables) -> Draws:
-    """Give one empty draw: nothing was found, so no strike has finds."""
+    """Give one empty draw: nothing was found and nothing is learned, so all is in closed form."""
     none = np.empty(0, dtype=np.int64)
+    hyper = _gathered([Learner(tables, np.random.default_rng(0)).hyper])
     return Draws(
         np.zeros(2, dtype=np.int64), none, none, none, none, none, np.empty(0), np.empty(0),
-        np.empty((1, 0), dtype=np.int64), np.empty((1, 0)), 0.0,
+        np.empty((1, 0), dtype=np.int64), np.empty((1, 0)), hyper, 0.0,
     )  # fmt: skip

@@ -23,6 +23,7 @@ from fadeout.model.footprints import Footprint
 from fadeout.model.hazard import HazardousArea
 from fadeout.model.known import KnownStrikes
 from fadeout.model.posterior import Posterior
+from fadeout.model.tables import record_rate
 from fadeout.model.thinning import thinned
 
 Array = NDArray[np.float64]
@@ -224,11 +225,11 @@ def _strikes(posterior: Posterior) -> Check:
 
 def _prior_strikes(posterior: Posterior) -> float:
     """Expected strikes with a find under prior and effort: Σ ρ_j [1 − (b/(b+e_j))^a], and records'."""
-    field, records = posterior.tables.field, posterior.tables.records
+    unseen, records = posterior.unseen, posterior.unseen_records
+    strikes = posterior.draws_taken.hyper.strikes.mean(axis=0) * posterior.grid.cell_km2
     centres = float(np.prod(posterior.lattice.shape))
     free = sum(
-        float(np.exp(field.log_density[j])) * centres
-        - float(posterior.unseen.density(j).sum(dtype=np.float64))
+        float(strikes[j]) * centres - float(unseen.density(j).sum(dtype=np.float64))
         for j in range(len(posterior.lattice))
     )
     return max(0.0, free) + float((records.credibility * (1.0 - records.unseen)).sum())
@@ -239,9 +240,10 @@ def _finds_per_strike(posterior: Posterior, known: KnownStrikes) -> Check:
     name, draws = "finds per strike as the prior expects", known.draws
     if len(posterior.finds) < FEW or not len(draws.row):
         return Check(name, True, "Too few finds to judge how many a strike gives.")
-    base = np.full(len(draws.row), posterior.prior.items_rate)
-    recorded = draws.record >= 0
-    base[recorded] = posterior.tables.records.rate[draws.record[recorded]]
+    base = draws.hyper.rate[known.draw].copy()
+    for number, record in enumerate(posterior.prior.recorded):
+        if record.items_per_strike or record.items_shape:
+            base[draws.record == number] = record_rate(record, posterior.prior)
     ratio = np.maximum(draws.rate / base - 1.0, 1e-9)  # e / b
     mean = draws.shape * ratio
     some = -np.expm1(-draws.shape * np.log1p(ratio))

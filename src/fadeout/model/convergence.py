@@ -18,6 +18,7 @@ R_HAT_LIMIT = (
 )
 EFFECTIVE_TOTAL = 400.0  # effective draws asked of the total remaining: Vehtari et al. 2021, section 4.1
 EFFECTIVE_STRIKES = 100.0  # and of the number of strikes, which is shown to fewer digits (assumed)
+EFFECTIVE_LEARNED = 100.0  # and of each number that is learned (assumed)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Diagnostics:
     sweeps: int  # per chain, warm-up not counted
     converged: bool
     words: str
+    r_hat_learned: float = 1.0  # the worst of the numbers that are learned
+    ess_learned: float = float("inf")
 
 
 def halves(traces: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -84,12 +87,24 @@ def effective_size(traces: NDArray[np.float64]) -> float:
     return float(chains * length / max(time, 1.0 / np.log10(chains * length + 10.0)))
 
 
-def diagnose(total: NDArray[np.float64], strikes: NDArray[np.float64]) -> Diagnostics:
-    """Judge chains by the traces of the total remaining and of the number of strikes, each (chains, sweeps)."""
+def diagnose(
+    total: NDArray[np.float64], strikes: NDArray[np.float64], learned: NDArray[np.float64] | None = None
+) -> Diagnostics:
+    """Judge chains by the traces of the total remaining and of the number of strikes, each (chains, sweeps).
+
+    learned (chains, sweeps, figures) are those of the numbers that are learned.
+    """
     r_total, r_strikes = split_r_hat(total), split_r_hat(strikes)
     n_total, n_strikes = effective_size(total), effective_size(strikes)
+    figures = [] if learned is None else [learned[:, :, n] for n in range(learned.shape[2])]
+    r_learned = max((split_r_hat(figure) for figure in figures), default=1.0)
+    n_learned = min((effective_size(figure) for figure in figures), default=float("inf"))
     faults = []
-    for name, r_hat in (("total remaining", r_total), ("number of strikes", r_strikes)):
+    for name, r_hat in (
+        ("total remaining", r_total),
+        ("number of strikes", r_strikes),
+        ("prior's numbers", r_learned),
+    ):
         if not r_hat <= R_HAT_LIMIT:
             faults.append(
                 f"the chains disagree on the {name} (R-hat {r_hat:.2f}, at most {R_HAT_LIMIT} asked)"
@@ -97,6 +112,7 @@ def diagnose(total: NDArray[np.float64], strikes: NDArray[np.float64]) -> Diagno
     for name, size, asked in (
         ("total remaining", n_total, EFFECTIVE_TOTAL),
         ("number of strikes", n_strikes, EFFECTIVE_STRIKES),
+        ("prior's numbers", n_learned, EFFECTIVE_LEARNED),
     ):
         if not size >= asked:
             faults.append(f"too few independent draws of the {name} ({size:.0f}, {asked:.0f} asked)")
@@ -106,8 +122,9 @@ def diagnose(total: NDArray[np.float64], strikes: NDArray[np.float64]) -> Diagno
         else f"The {len(total)} chains agree (R-hat {r_total:.3f}, {n_total:.0f} independent draws of the total)."
     )
     return Diagnostics(
-        r_total, n_total, r_strikes, n_strikes, total.shape[0], total.shape[1], not faults, words
-    )
+        r_total, n_total, r_strikes, n_strikes, total.shape[0], total.shape[1], not faults, words,
+        r_learned, n_learned,
+    )  # fmt: skip
 
 
 def nothing_to_sample() -> Diagnostics:

@@ -23,7 +23,6 @@ from fadeout.model.blocks import (
     strike_rate,
     tabulate_fresh,
     tabulate_records,
-    weight_of_row,
 )
 from fadeout.model.compiled import compiled, compiled_fast
 from fadeout.model.world import World
@@ -266,34 +265,3 @@ def cover_boxes(world: World, rng: Any) -> int:
             tabulate_fresh(world, i)
             tabulate_records(world, i)
     return taken
-
-
-@compiled
-def add_snapshot(world: World, density: Any, weight: Any, box_weight: Any) -> None:
-    """Add the strikes nothing was found of, as they stand now, to running sums.
-
-    density: intensity of such strikes per template; weight: the same times their expected items; box_weight: expected
-    remaining items of such strikes in each cell of a stopped box.
-    """
-    field, boxes = world.field, world.boxes
-    shapes, rows = field.exposure.shape[0], field.exposure.shape[1]
-    for j in range(shapes):
-        for r in range(rows):
-            add_row(
-                field.joined[j, r], field.exposure[j, r], field.rate, field.shape, density[j, r], weight[j, r]
-            )
-    for x in range(boxes.row.size):
-        there = 0.0
-        for j in range(shapes):
-            for o in range(field.kernel.shape[1]):
-                there += weight_of_row(world, boxes.row[x], boxes.col[x], j, o)
-        box_weight[x] += boxes.keep[x] * there
-
-
-@compiled_fast
-def add_row(joined: Any, exposure: Any, rate: float, a: float, density: Any, weight: Any) -> None:
-    """Add one row of `joined` = ρ (b/B)^a (a/B) to the sums of ρ (b/B)^a and of itself."""
-    b, part = np.float32(rate), np.float32(1.0 / a)
-    for c in range(joined.size):
-        density[c] += joined[c] * (b + exposure[c]) * part
-        weight[c] += joined[c]

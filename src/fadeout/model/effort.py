@@ -31,22 +31,135 @@ class StoppedBox:
     mask : ndarray of bool, shape (rows, cols), the cells of the box
     detection : probability that the search found an item in the part it covered
     find : index, in the finds given to `fit`, of the item at which it stopped
+    method : index of its method where `Searches` are given; its detection then follows that of the method
     """
 
     mask: NDArray[np.bool_]
     detection: float
     find: int
+    method: int | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way of searching, and the chance that one pass of it detects an item lying there.
+
+    `certainty` is α + β of the Beta prior of mean `detection`: as sure as after so many items laid out for it; None
+    takes detection as known. `seeded` says how many of the items laid out for quality control were found: (19, 20).
+
+    Examples
+    --------
+    >>> Method("detector", 0.8, certainty=10).beta
+    (8.0, 2.0)
+    """
+
+    name: str
+    detection: float
+    certainty: float | None = None
+    seeded: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.detection <= 1 or (self.certainty is not None and not self.detection < 1):
+            raise ValueError(f"detection must lie between 0 and 1; {self.name} has {self.detection:g}")
+        if self.certainty is not None and not self.certainty > 0:
+            raise ValueError(f"certainty must be above 0, or None; {self.name} has {self.certainty:g}")
+        if not 0 <= self.seeded[0] <= self.seeded[1]:
+            raise ValueError(
+                f"{self.name}: {self.seeded[0]} of {self.seeded[1]} laid-out items cannot be found"
+            )
+
+    @property
+    def beta(self) -> tuple[float, float]:
+        """α and β of its detection before any data."""
+        assert self.certainty is not None
+        return self.detection * self.certainty, (1.0 - self.detection) * self.certainty
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """Ground that was searched in one way: the area share of each cell, and how often each method went over it."""
+
+    share: NDArray[np.float64]  # (rows, cols)
+    passes: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Searches:
+    """All search by method, so that detection can be learned: P(x) = Σ share(x) · [1 − Π (1 − p_m)^passes].
+
+    Where several passes meet, their combined detection is at most `most` (or that of the best single one, if larger):
+    repeats are not quite independent, since what hides an item from one pass hides it from the next.
+
+    found_by (n,) is the method that found each item (−1 where a stopped box or nobody known did); missed_by
+    (n, methods) how often each method went over an item's place before it was found. `reports` is the method that
+    stands for what residents report, if any: it is detection but no search.
+    """
+
+    methods: tuple[Method, ...]
+    covered: tuple[Coverage, ...]
+    found_by: NDArray[np.int64]
+    missed_by: NDArray[np.int64]
+    reports: int | None = None
+    most: float = 1.0
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """Detection of each method before any data, shape (methods,)."""
+        return np.array([method.detection for method in self.methods])
+
+    def strengths(self, detection: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Combined detection of each coverage, for detections of shape (…, methods); shape (…, coverages)."""
+        p = np.asarray(detection, dtype=np.float64)
+        out = np.empty((*p.shape[:-1], len(self.covered)))
+        for c, covered in enumerate(self.covered):
+            passes = np.array(covered.passes)
+            together = 1.0 - np.prod((1.0 - p) ** passes, axis=-1)
+            if passes.sum() > 1:
+                best = np.where(passes > 0, p, 0.0).max(axis=-1)
+                together = np.maximum(best, np.minimum(together, self.most))
+            out[..., c] = together
+        return out
+
+    def detected(self, *, reports: bool) -> NDArray[np.float64]:
+        """P(x) at the detections believed before, with or without what residents report."""
+        p = self.means
+        if not reports and self.reports is not None:
+            p[self.reports] = 0.0
+        strengths = self.strengths(p)
+        return np.asarray(sum(s * covered.share for s, covered in zip(strengths, self.covered, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
 class Effort:
-    """All search effort on one grid, checked. `keep` is that of everything but the stopped boxes."""
+    """All search effort on one grid, checked. `keep` is that of everything but the stopped boxes.
+
+    Where detection is learned, `searches` has it by method, and all rasters here are at the detections believed before.
+    """
 
     grid: Grid
     structured: NDArray[np.float64]
     reporting: NDArray[np.float64]
     excluded: NDArray[np.bool_]
     stopped: tuple[StoppedBox, ...]
+    searches: Searches | None = None
+
+    @cached_property
+    def layers(self) -> list[NDArray[np.float64]]:
+        """Rasters of which P(x) is the sum, each times its strength (1 where nothing is learned)."""
+        if self.searches is None:
+            return [self.detected]
+        return [np.where(self.excluded, 0.0, covered.share) for covered in self.searches.covered]
+
+    def strengths(self, detection: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Strength of each layer for detections of shape (…, methods)."""
+        if self.searches is None:
+            return np.ones((*np.shape(detection)[:-1], 1))
+        return self.searches.strengths(detection)
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """The methods whose detection may be learned."""
+        return () if self.searches is None else self.searches.methods
 
     @cached_property
     def keep(self) -> NDArray[np.float64]:
@@ -73,13 +186,24 @@ class Effort:
 
 def check_effort(
     grid: Grid,
-    effort: ArrayLike,
+    effort: ArrayLike | Searches,
     *,
     stopped: Sequence[StoppedBox] = (),
     reporting: ArrayLike | None = None,
     excluded: ArrayLike | None = None,
 ) -> Effort:
     """Check effort, reporting, stopped boxes and excluded ground against the grid; raise ValueError with the cell."""
+    searches = effort if isinstance(effort, Searches) else None
+    if searches is not None:
+        _check_searches(grid, searches, stopped)
+        if reporting is not None:
+            raise ValueError(
+                "with Searches, give reports as one of the methods, not as a raster of reporting"
+            )
+        effort = searches.detected(reports=False)
+        whole = searches.detected(reports=True)
+        reporting = 1.0 - (1.0 - whole) / np.maximum(1.0 - effort, 1e-12)
+        reporting = np.clip(reporting, 0.0, 1.0)
     structured = _probabilities(grid, effort, "effort")
     reported = np.zeros(grid.shape) if reporting is None else _probabilities(grid, reporting, "reporting")
     mask = np.zeros(grid.shape, dtype=bool) if excluded is None else np.asarray(excluded, dtype=bool)
@@ -96,7 +220,26 @@ def check_effort(
             raise ValueError(
                 f"stopped box {number}: detection must lie in 0 to 1 and above 0; got {box.detection:g}"
             )
-    return Effort(grid, structured, reported, mask, tuple(stopped))
+    return Effort(grid, structured, reported, mask, tuple(stopped), searches)
+
+
+def _check_searches(grid: Grid, searches: Searches, stopped: Sequence[StoppedBox]) -> None:
+    total = np.zeros(grid.shape)
+    for number, covered in enumerate(searches.covered):
+        total += _probabilities(grid, covered.share, f"coverage {number}: share")
+        if len(covered.passes) != len(searches.methods):
+            raise ValueError(
+                f"coverage {number} has passes of {len(covered.passes)} methods, not {len(searches.methods)}"
+            )
+    if total.max(initial=0.0) > 1.0 + 1e-6:
+        raise ValueError(
+            f"the shares of all coverages of one cell sum to {total.max():g}; at most 1 can be covered"
+        )
+    for number, box in enumerate(stopped):
+        if box.method is not None and not 0 <= box.method < len(searches.methods):
+            raise ValueError(
+                f"stopped box {number} names method {box.method}; there are {len(searches.methods)}"
+            )
 
 
 def _probabilities(grid: Grid, values: ArrayLike, name: str) -> NDArray[np.float64]:
@@ -138,6 +281,12 @@ class Lattice:
 
     def __len__(self) -> int:
         return len(self.footprints)
+
+    @cached_property
+    def log_kernels(self) -> NDArray[np.float32]:
+        """Logarithms of the kernels, floored at −100."""
+        with np.errstate(divide="ignore"):
+            return np.maximum(np.log(self.kernels), -100.0).astype(np.float32)
 
     @property
     def inside(self) -> tuple[slice, slice]:
@@ -195,12 +344,16 @@ class Lattice:
     def scatter(
         self,
         images: Callable[[int], NDArray[np.float32]],
-        spectra: Sequence[NDArray[np.float32]] | None = None,
+        floor: bool = True,
     ) -> NDArray[np.float64]:
-        """Give Σ_j Σ_c w_j(c) k_j(x − c) for each cell of the grid; `images(j)` gives w_j over centres."""
+        """Give Σ_j Σ_c w_j(c) k_j(x − c) for each cell of the grid; `images(j)` gives w_j over centres.
+
+        With `floor`, what rounding leaves below 0 is 0.
+        """
         total: NDArray[np.complex64] | None = None
-        for j, spectrum in enumerate(self.spectra if spectra is None else spectra):
+        for j, spectrum in enumerate(self.spectra):
             part = self.transform(images(j)) * spectrum
             total = part if total is None else np.add(total, part, out=total)
         assert total is not None
-        return np.maximum(self.inverse(total)[self.inside].astype(np.float64), 0.0)
+        sums = self.inverse(total)[self.inside].astype(np.float64)
+        return np.maximum(sums, 0.0) if floor else sums

@@ -1,6 +1,6 @@
 """Fit the strike-cluster model: tables, several chains, convergence, one `Posterior`.
 
-Reads   a grid, effort, finds and a fixed prior, as arrays
+Reads   a grid, effort, finds and a prior, as arrays
 Gives   `Posterior`
 Knows   nothing of files, coordinates or dates; never prints; progress goes to a callback
 Start   at `fit`
@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fadeout.model.chain import Chain, Draws, gather_draws, no_draws
 from fadeout.model.convergence import (
+    EFFECTIVE_LEARNED,
     EFFECTIVE_STRIKES,
     EFFECTIVE_TOTAL,
     R_HAT_LIMIT,
@@ -26,7 +27,7 @@ from fadeout.model.convergence import (
     diagnose,
     nothing_to_sample,
 )
-from fadeout.model.effort import Effort, Lattice, StoppedBox, check_effort
+from fadeout.model.effort import Effort, Lattice, Searches, StoppedBox, check_effort
 from fadeout.model.grid import Grid
 from fadeout.model.posterior import Posterior
 from fadeout.model.prior import Prior
@@ -40,7 +41,7 @@ EXTENSIONS = 4  # a fit that has not converged is run on, at most this many time
 
 def fit(
     grid: Grid,
-    effort: ArrayLike,
+    effort: ArrayLike | Searches,
     finds: ArrayLike,
     prior: Prior,
     *,
@@ -61,12 +62,14 @@ def fit(
     ----------
     grid : Grid
         The cells.
-    effort : array, shape (rows, cols)
+    effort : array, shape (rows, cols), or Searches
         Probability that an item lying in the cell was detected by structured, complete search; 0 is *not searched*.
+        `Searches` say the same method by method, so that detection can be learned.
     finds : array of int, shape (n, 2)
         Row and column of each found item.
     prior : Prior
-        What is believed before; its recorded strikes are given in grid rows and columns.
+        What is believed before; its recorded strikes are given in grid rows and columns. `prior.learned` says what the
+        data may move.
     stopped : sequence of StoppedBox
         Boxes left at their first find; the share covered is drawn in the chain. Not part of `effort`.
     reporting : array, shape (rows, cols), optional
@@ -74,7 +77,7 @@ def fit(
     excluded : array of bool, shape (rows, cols), optional
         Ground that cannot hold items.
     find_search : array of int, shape (n,), optional
-        Which search found each item. Kept with the posterior; it matters once detection is learned.
+        Which search found each item. Kept with the posterior; `Searches` say which method did.
     pad : bool
         Whether strikes may be centred outside the grid, within one footprint's reach.
     chains, sweeps : int
@@ -113,7 +116,7 @@ def fit(
     lattice = Lattice(grid, prior.footprints, pad)
     tables = tabulate(checked, lattice, prior, places)
     report(0.05, "chains")
-    if len(places) == 0:
+    if len(places) == 0 and not tables.learns:
         draws, diagnostics = no_draws(tables), nothing_to_sample()
     else:
         draws, diagnostics = _run_chains(tables, chains, sweeps, seed, report, threads)
@@ -156,12 +159,27 @@ def check_finds(effort: Effort, finds: ArrayLike) -> NDArray[np.int64]:
                 f"find {number} lies at row {row}, col {col}, where all effort is 0: an item cannot be found where "
                 "nobody searched. Give the search or the reporting effort that found it."
             )
+    _check_finders(effort, len(places))
     for number, box in enumerate(effort.stopped):
         if not 0 <= box.find < len(places):
             raise ValueError(f"stopped box {number} names find {box.find}; there are {len(places)} finds")
         if not box.mask[tuple(places[box.find])]:
             raise ValueError(f"stopped box {number} does not cover its find {box.find}")
     return places
+
+
+def _check_finders(effort: Effort, count: int) -> None:
+    if effort.searches is None:
+        return
+    methods = len(effort.methods)
+    found_by, missed_by = effort.searches.found_by, effort.searches.missed_by
+    if np.shape(found_by) != (count,) or np.shape(missed_by) != (count, methods):
+        raise ValueError(
+            f"found_by and missed_by must have shapes ({count},) and ({count}, {methods}); got "
+            f"{np.shape(found_by)} and {np.shape(missed_by)}"
+        )
+    if count and not (np.min(found_by) >= -1 and np.max(found_by) < methods):
+        raise ValueError(f"found_by must name methods 0 to {methods - 1}, or -1")
 
 
 def _check_searches(find_search: ArrayLike | None, count: int) -> NDArray[np.int64]:
@@ -175,7 +193,7 @@ def _check_searches(find_search: ArrayLike | None, count: int) -> NDArray[np.int
 
 def planned_sweeps(finds: int) -> int:
     """Sweeps per chain to begin with: many where they are cheap, at least 400."""
-    return int(np.clip(16_000 // max(finds, 1), 400, 4_000))
+    return int(np.clip(16_000 // max(finds, 4), 400, 4_000))
 
 
 def _run_chains(
@@ -232,10 +250,12 @@ def _both(advance: Callable[[int, int, bool], None], number: int, warm_up: int, 
 
 def _missing(found: Diagnostics, done: int, length: int) -> int:
     """Sweeps per chain still to run: what effective sizes lack and a quarter more; a whole length if chains differ."""
-    if max(found.r_hat_total, found.r_hat_strikes) > R_HAT_LIMIT:
+    if max(found.r_hat_total, found.r_hat_strikes, found.r_hat_learned) > R_HAT_LIMIT:
         return length
     lacking = max(
-        EFFECTIVE_TOTAL / max(found.ess_total, 1.0), EFFECTIVE_STRIKES / max(found.ess_strikes, 1.0)
+        EFFECTIVE_TOTAL / max(found.ess_total, 1.0),
+        EFFECTIVE_STRIKES / max(found.ess_strikes, 1.0),
+        EFFECTIVE_LEARNED / max(found.ess_learned, 1.0),
     )
     return int(np.clip(1.25 * done * (lacking - 1.0), length // 4, length))
 
@@ -244,4 +264,4 @@ def _diagnose(runs: Sequence[Chain]) -> Diagnostics:
     traces = np.stack([run.trace() for run in runs])
     if not math.isfinite(float(traces.sum())):
         raise ValueError("the chains gave figures that are not finite; check the prior's values")
-    return diagnose(traces[:, :, 0], traces[:, :, 1])
+    return diagnose(traces[:, :, 0], traces[:, :, 1], traces[:, :, 2:])

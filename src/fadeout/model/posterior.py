@@ -22,11 +22,13 @@ from fadeout.model.convergence import Diagnostics
 from fadeout.model.effort import Effort, Lattice
 from fadeout.model.footprints import Footprint
 from fadeout.model.grid import Grid
+from fadeout.model.keeping import Left, left_by_search
 from fadeout.model.known import KnownStrikes
+from fadeout.model.nodes import nodes
 from fadeout.model.prior import Prior
 from fadeout.model.strikes import StrikeEstimate, estimate_strikes
 from fadeout.model.tables import Tables
-from fadeout.model.unseen import UnseenRecords, UnseenStrikes
+from fadeout.model.unseen import Exposed, UnseenRecords, UnseenStrikes
 
 Array = NDArray[np.float64]
 
@@ -63,14 +65,17 @@ class Posterior:
         return self.searched.excluded
 
     @cached_property
+    def left(self) -> Left:
+        """What search left in each cell, draw by draw."""
+        taken, tables = self.draws_taken, self.tables
+        return left_by_search(
+            self.searched, taken.hyper.detection, tables.box_row, tables.box_col, taken.box_keep
+        )
+
+    @property
     def keep(self) -> Array:
         """Probability that an item lying in a cell has escaped all search and reporting; 0 in excluded ground."""
-        keep = self.searched.keep.copy()
-        boxes = self.tables.boxes
-        if boxes.row.size:
-            m = self.lattice.margin
-            keep[boxes.row - m, boxes.col - m] = self.draws_taken.box_keep.mean(axis=0)
-        return keep
+        return self.left.mean
 
     @cached_property
     def effort(self) -> Array:
@@ -80,18 +85,27 @@ class Posterior:
     @cached_property
     def known(self) -> KnownStrikes:
         """The strikes with finds, draw by draw."""
-        boxes = self.tables.boxes
-        return KnownStrikes(self.draws_taken, self.lattice, self.keep, boxes.row, boxes.col)
+        return KnownStrikes(self.draws_taken, self.lattice, self.left)
+
+    @cached_property
+    def exposed(self) -> Exposed:
+        """Exposures in the few states that stand for all draws."""
+        return Exposed(self.tables, self.draws_taken, self.left, nodes(self.tables, self.draws_taken))
 
     @cached_property
     def unseen(self) -> UnseenStrikes:
         """Free strikes of which nothing was found."""
-        return UnseenStrikes(self.tables, self.draws_taken, self.lattice, self.keep)
+        return UnseenStrikes(self.exposed)
 
     @cached_property
     def unseen_records(self) -> UnseenRecords:
         """Recorded strikes of which nothing was found."""
-        return UnseenRecords(self.tables, self.draws_taken, self.lattice, self.keep)
+        return UnseenRecords(self.exposed)
+
+    @cached_property
+    def stray(self) -> Array:
+        """Single items per cell before any search, per draw."""
+        return self.draws_taken.hyper.background * self.grid.cell_km2
 
     # ---- per cell
 
@@ -103,19 +117,13 @@ class Posterior:
     @cached_property
     def expected_undetected(self) -> Array:
         """Expected remaining items of strikes of which nothing was found, recorded ones too."""
-        out = self.lattice.scatter(self.unseen.weight) * self.keep
-        boxes = self.tables.boxes
-        if self.draws_taken.box_weight is not None:
-            m = self.lattice.margin
-            out[boxes.row - m, boxes.col - m] = self.draws_taken.box_weight
-        if self.unseen_records.count:
-            out = out + self.lattice.scatter(self.unseen_records.weights()) * self.keep
-        return out
+        out = self.unseen.expected
+        return out + self.unseen_records.expected() if self.unseen_records.count else out
 
     @cached_property
     def expected_background(self) -> Array:
         """Expected remaining single items that belong to no strike."""
-        return self.tables.items.stray * self.keep
+        return self.left.averaged(self.stray)
 
     @cached_property
     def expected_remaining(self) -> Array:
@@ -153,9 +161,9 @@ class Posterior:
         P(none left | such a search found nothing) = p_none_in(mask) / p_none_in(mask, p).
         """
         weights = self._weights(mask) * detection
-        sampled = self.known.log_none(weights) + self.unseen_records.log_none_in(weights)
-        closed = self.unseen.log_none_in(weights) - float((self.expected_background * weights).sum())
-        return float(np.exp(sampled).mean() * np.exp(closed))
+        log_none = self.known.log_none(weights) + self.unseen_records.log_none_in(weights)
+        log_none += self.unseen.log_none_in(weights) - self.stray * self.left.sums(weights)
+        return float(np.exp(log_none).mean())
 
     def draw_totals(self, mask: ArrayLike, draws: int = 1000, seed: int = 2) -> NDArray[np.int64]:
         """Posterior predictive draws of the number of items left on a mask, shape (draws,)."""
@@ -169,12 +177,12 @@ class Posterior:
         strike = first + np.arange(sizes.sum())
         mean = rng.gamma(taken.shape[strike] + taken.finds[strike]) / taken.rate[strike] * share[strike]
         known = np.bincount(np.repeat(np.arange(draws), sizes), weights=rng.poisson(mean), minlength=draws)
-        background = rng.poisson(float((self.expected_background * weights).sum()), size=draws)
+        background = rng.poisson((self.stray * self.left.sums(weights))[chosen])
         return (
             known.astype(np.int64)
             + background
             + self.unseen_records.draw_totals(weights, chosen, rng)
-            + self.unseen.draw_totals(weights, draws, rng)
+            + self.unseen.draw_totals(weights, chosen, rng)
         )
 
     def known_by_label(self, labels: ArrayLike, n: int) -> Array:
@@ -211,4 +219,4 @@ class Posterior:
 
     def strikes(self) -> list[StrikeEstimate]:
         """The strikes with finds as one representative partition of the finds, each with its uncertainty."""
-        return estimate_strikes(self.draws_taken, self.known, self.lattice, self.tables.items)
+        return estimate_strikes(self.draws_taken, self.known, self.lattice, self.finds)

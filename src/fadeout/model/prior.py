@@ -1,11 +1,9 @@
 """What is believed before the search: strikes, items per strike, background, and records of strikes.
 
 Reads   numbers
-Gives   `Prior`, `RecordedStrike`, and variants of a prior for sensitivity
+Gives   `Prior`, `RecordedStrike`, `Learning` (how unsure each number is), and variants of a prior for sensitivity
 Knows   nothing of data
 Start   at `Prior`
-
-Learning any of these from the data replaces single numbers by distributions here and adds one move to `sampler`.
 """
 
 from __future__ import annotations
@@ -40,8 +38,38 @@ class RecordedStrike:
 
 
 @dataclass(frozen=True)
+class Learning:
+    """How unsure each number of a prior is, so that the data may move it; None takes that number as known.
+
+    strikes: shape of the Gamma distribution of strikes per km² about its mean (1 is an exponential distribution);
+    items: standard deviation of the logarithm of items per strike, the prior's number being the mean; shape: the same
+    of `items_shape`, its number being the median; background: Gamma shape as for strikes; footprints: concentration of the
+    Dirichlet distribution of the footprints' weights about those given (as sure as after so many strikes).
+    """
+
+    strikes: float | None = None
+    items: float | None = None
+    shape: float | None = None
+    background: float | None = None
+    footprints: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None and not value > 0:
+                raise ValueError(f"{name}: how unsure a number is must be above 0, or None; got {value}")
+
+    @property
+    def any(self) -> bool:
+        """Whether the data may move anything."""
+        return any(value is not None for value in vars(self).values())
+
+
+KNOWN = Learning()
+
+
+@dataclass(frozen=True)
 class Prior:
-    """A fixed prior: every number is taken as known.
+    """What is believed before. Each number is known, or the middle of a distribution if `learned` says how unsure.
 
     strikes_per_km2 (ρ) unrecorded strikes per km²; items_per_strike (a/b) mean number of items a strike left;
     items_shape (a); background_per_km2 (λ0) single items per km²; footprints with weights; recorded strikes.
@@ -53,6 +81,7 @@ class Prior:
     background_per_km2: float
     footprints: Sequence[Footprint]
     recorded: Sequence[RecordedStrike] = ()
+    learned: Learning = KNOWN
 
     def __post_init__(self) -> None:
         if not self.footprints:
@@ -63,6 +92,10 @@ class Prior:
             raise ValueError(f"items per strike and their shape must be above 0; got {self}")
         if not sum(footprint.weight for footprint in self.footprints) > 0:
             raise ValueError("at least one footprint needs a weight above 0")
+        if self.learned.strikes is not None and not self.strikes_per_km2 > 0:
+            raise ValueError("strikes_per_km2 must be above 0 where it is learned")
+        if self.learned.background is not None and not self.background_per_km2 > 0:
+            raise ValueError("background_per_km2 must be above 0 where it is learned")
 
     @property
     def items_rate(self) -> float:

@@ -7,7 +7,7 @@ Start   at `sweep`; every move leaves the posterior of docs/explanation/model.md
 
 State: which strike (or the background) each found item belongs to, and each strike's template: footprint, centre,
 and whether it is a recorded strike. Number of items per strike and all strikes without finds are integrated out.
-Learning the prior from the data adds one move to `sweep`, after `cover_boxes`, that changes the scalars of `Field`.
+What the data teach about the prior is moved between sweeps, by `learning`.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def known_total(world: World) -> tuple[float, int]:
 def sweep(
     world: World, rng: Any, sweeps: int, proposals: float, swept: int, cover_every: int, trace: Any
 ) -> None:
-    """Move one chain on after `swept` sweeps; trace (sweeps, 2) takes what known strikes left, and their number."""
+    """Move one part of a chain on after `swept` sweeps; add to trace (sweeps, 2) what known strikes left, and their number."""
     state = world.state
     for s in range(sweeps):
         for i in range(state.strike.size):
@@ -185,7 +185,9 @@ def sweep(
             split_or_merge(world, rng)
         if (swept + s) % cover_every == 0:
             cover_boxes(world, rng)
-        trace[s, 0], trace[s, 1] = known_total(world)
+        left, strikes = known_total(world)
+        trace[s, 0] += left
+        trace[s, 1] += strikes
 
 
 @compiled

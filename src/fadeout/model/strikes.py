@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from fadeout.model.chain import Draws
 from fadeout.model.effort import Lattice
 from fadeout.model.known import KnownStrikes
-from fadeout.model.world import Items
 
 COMPARED = 200  # draws among which the representative one is sought
 PAIRS = 100_000  # pairs of near finds by which draws are compared
@@ -40,7 +40,7 @@ class StrikeEstimate:
 
 
 def estimate_strikes(
-    draws: Draws, known: KnownStrikes, lattice: Lattice, items: Items
+    draws: Draws, known: KnownStrikes, lattice: Lattice, finds: NDArray[np.int64]
 ) -> list[StrikeEstimate]:
     """Take the kept draw closest to the mean co-clustering (Dahl 2006) and describe its strikes over all draws."""
     if draws.strike_of.shape[1] == 0:
@@ -48,7 +48,7 @@ def estimate_strikes(
     remaining = known.shares(np.ones(lattice.grid.shape)) * known.mean
     chosen = np.unique(np.linspace(0, draws.count - 1, COMPARED).astype(int))
     partition = draws.strike_of[chosen]
-    best = partition[_most_central(partition, items)]
+    best = partition[_most_central(partition, *_near_pairs(finds, 2 * lattice.reach))]
     found = []
     for strike in np.unique(best[best >= 0]):
         members = np.flatnonzero(best == strike)
@@ -56,17 +56,17 @@ def estimate_strikes(
     return sorted(found, key=lambda estimate: -estimate.expected_remaining)
 
 
-def _near_pairs(items: Items) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    one = np.repeat(np.arange(items.row.size), np.diff(items.near_first))
-    two = items.near.astype(np.int64)
-    once = one < two
-    one, two = one[once], two[once]
+def _near_pairs(finds: NDArray[np.int64], distance: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of finds that may share a strike."""
+    if len(finds) < 2:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    pairs = cKDTree(finds).query_pairs(distance, p=np.inf, output_type="ndarray")
+    one, two = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].T
     step = max(1, len(one) // PAIRS)
-    return one[::step], two[::step]
+    return one[::step].astype(np.int64), two[::step].astype(np.int64)
 
 
-def _most_central(partition: NDArray[np.int64], items: Items) -> int:
-    one, two = _near_pairs(items)
+def _most_central(partition: NDArray[np.int64], one: NDArray[np.int64], two: NDArray[np.int64]) -> int:
     together = (partition[:, one] == partition[:, two]) & (partition[:, one] >= 0)
     alone = partition < 0
     loss = ((together - together.mean(axis=0)) ** 2).sum(axis=1) + ((alone - alone.mean(axis=0)) ** 2).sum(

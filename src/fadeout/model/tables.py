@@ -1,9 +1,13 @@
-"""The tables that every chain starts from: exposures, kernels, finds, records, stopped boxes.
+"""The tables that every chain starts from: exposures, kernels, finds, records, stopped boxes, part by part.
 
 Reads   checked effort, a lattice, a prior and finds
-Gives   `Tables`
+Gives   `Tables`, whose `Part`s may be sampled apart
 Knows   nothing of moves or draws
 Start   at `tabulate`
+
+Finds farther apart than two reaches of a footprint cannot share a strike. So the lattice falls into parts: the centres
+in reach of any find or stopped box and the places of records, where these touch; and the rest, where nothing is to be
+sampled and only sums over centres are needed.
 """
 
 from __future__ import annotations
@@ -11,39 +15,96 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from fadeout.model import blocks
+from fadeout.model import blocks, exposing
 from fadeout.model.effort import Effort, Lattice, StoppedBox
 from fadeout.model.prior import Prior, RecordedStrike
 from fadeout.model.world import Boxes, Field, Items, Records, Scratch, State, World
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Images = NDArray[np.float32]
 
 START_SHARE = 0.5  # share of a stopped box covered, where the chains begin
 BOXES_A_BATCH = 64  # stopped boxes whose shares are accepted or not together, at most
 PLACE_REACH = 4.0  # a record's place is followed to this many standard deviations
 LOG_ZERO = -1e4  # log density of strikes that the prior rules out
+BINS_AN_OCTAVE = (
+    16  # of the exposures of the rest: a bin is 6 % wide, and its mean is kept, so that sums over
+)
+# 1 − (b/(b + e))^a are right to half the variance within bins times the curvature, below 2e-4 of themselves
+MIXES = 8  # levels by which bins tell apart how much each layer of search gives to an exposure
+
+
+class Support(NamedTuple):
+    """Places of a record in the lattice: first row and column, log prior over them, prior mass outside."""
+
+    top: int
+    left: int
+    log_place: Array
+    outside: float
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Finds that may share strikes, with the records and stopped boxes in their reach, on a window of the lattice.
+
+    Places in `field` … `boxes` are relative to the window. `bases` (layers, J, rows, cols) are exposures by layer of
+    search; `active` (rows, cols) is 1 at the centres that belong to this part and 0 elsewhere.
+    """
+
+    top: int
+    left: int
+    finds: Ints  # which finds
+    records: Ints  # which records
+    stopped: Ints  # which stopped boxes
+    field: Field
+    items: Items
+    recorded: Records
+    boxes: Boxes
+    bases: Images
+    active: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Rest:
+    """Centres of no part, in bins of much the same exposure: footprint, count, mean exposure by layer."""
+
+    footprint: Ints
+    count: Array
+    exposure: Array  # (bins, layers)
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """What every chain starts from; with stopped boxes each chain moves a copy of its own."""
+    """What every chain starts from. `bases` (layers) of (J, rows, cols) over all centres leave out stopped boxes."""
 
     prior: Prior
-    field: Field
-    items: Items
-    records: Records
-    boxes: Boxes
+    effort: Effort
+    lattice: Lattice
+    bases: tuple[Images, ...]
+    supports: tuple[Support, ...]
+    parts: tuple[Part, ...]
+    rest: Rest
+    finds: Ints  # (n, 2) on the grid
+    box_row: Ints  # cells of stopped boxes on the grid, part after part
+    box_col: Ints
 
     @property
     def count(self) -> int:
         """Number of found items."""
-        return int(self.items.row.size)
+        return len(self.finds)
+
+    @property
+    def learns(self) -> bool:
+        """Whether the data may move anything of the prior or of the methods."""
+        return self.prior.learned.any or any(m.certainty is not None for m in self.effort.methods)
 
 
 def idle_state(finds: int, records: int) -> State:
@@ -92,75 +153,226 @@ def idle_scratch(
 
 
 def tabulate(effort: Effort, lattice: Lattice, prior: Prior, finds: Ints) -> Tables:
-    """Make the tables: exposures, kernels, the weight of each find starting a strike, records' supports."""
-    boxes = _boxes(effort, lattice)
-    detected = effort.detected.copy()
-    rows, cols = boxes.row - lattice.margin, boxes.col - lattice.margin
-    detected[rows, cols] = 1.0 - boxes.keep
-    exposure = lattice.gather_all(detected)
-    ground = lattice.gather_all((~effort.excluded).astype(np.float64))
-    per_centre = prior.strikes_per_km2 * lattice.grid.cell_km2 * lattice.weights
-    with np.errstate(divide="ignore"):
-        log_density = np.maximum(np.log(per_centre), LOG_ZERO)
-        log_weight = np.maximum(np.log(lattice.weights), LOG_ZERO)
-        log_kernel = np.maximum(np.log(lattice.kernels), -100.0).astype(np.float32)
-    log_rate = np.log(exposure + np.float32(prior.items_rate))
-    table = Field(
-        lattice.kernels.astype(np.float32),
-        log_kernel,
-        exposure,
-        ground,
-        log_rate,
-        _joined(log_rate, log_density, prior),
-        log_density,
-        log_weight,
-        float(prior.items_shape),
-        float(prior.items_rate),
+    """Make the tables: exposures by layer, and for each part kernels, first-item weights, records, boxes."""
+    bases = tuple(lattice.gather_all(layer) for layer in effort.layers)
+    supports = tuple(_support(record, lattice) for record in prior.recorded)
+    labels, count = _labels(effort, lattice, supports, finds)
+    strengths = effort.strengths(means(effort))
+    maker = _Maker(effort, lattice, prior, finds, bases, supports, strengths, _ground(effort, lattice))
+    windows = ndimage.find_objects(labels)
+    parts = tuple(maker.part(labels, number, windows[number - 1]) for number in range(1, count + 1))
+    for part in parts:
+        _check_explained(part, finds)
+    cells = [part.boxes.row + part.top - lattice.margin for part in parts]
+    across = [part.boxes.col + part.left - lattice.margin for part in parts]
+    none = np.empty(0, dtype=np.int64)
+    return Tables(
+        prior=prior,
+        effort=effort,
+        lattice=lattice,
+        bases=bases,
+        supports=supports,
+        parts=parts,
+        rest=_rest(bases, labels, strengths)
+        if needs_sums(effort, prior)
+        else Rest(none, np.empty(0), np.empty((0, 1))),
+        finds=finds,
+        box_row=np.concatenate([none, *cells]).astype(np.int64),
+        box_col=np.concatenate([none, *across]).astype(np.int64),
     )
-    places = (finds + lattice.margin).astype(np.int32)
-    items = _items(prior, lattice, places)
-    records = _records(items, prior, lattice)
-    world = World(table, items, records, boxes, idle_state(0, 0), idle_scratch(0, 0, (0, 0, 0), 0, (0, 0)))
-    for i in range(len(places)):
-        blocks.tabulate_fresh(world, i)
-    for m in range(records.top.size):
-        blocks.tabulate_unseen(world, m)
-    for i in range(len(places)):
-        blocks.tabulate_records(world, i)
-    _check_explained(items, records, finds)
-    return Tables(prior, table, items, records, boxes)
 
 
-def _joined(log_rate: NDArray[np.float32], log_density: Array, prior: Prior) -> NDArray[np.float32]:
-    """Weight of a first item of a free strike, before its kernel: ρ_j (b/B)^a (a/B), for each template."""
-    shape, rate = prior.items_shape, prior.items_rate
-    scale = (log_density + shape * math.log(rate) + math.log(shape)).astype(np.float32)[:, None, None]
-    joined = log_rate * np.float32(-(shape + 1.0))
-    joined += scale
-    np.exp(joined, out=joined)
-    return joined
+def needs_sums(effort: Effort, prior: Prior) -> bool:
+    """Whether sums over the rest of the lattice are ever asked for."""
+    return prior.learned.any or any(method.certainty is not None for method in effort.methods)
 
 
-def _boxes(effort: Effort, lattice: Lattice) -> Boxes:
-    cells = np.argwhere(effort.box_cells)
-    index = np.full(effort.grid.shape, -1)
-    index[effort.box_cells] = np.arange(len(cells))
+def means(effort: Effort) -> Array:
+    """Detection of each method before any data."""
+    return np.array([method.detection for method in effort.methods])
+
+
+def _ground(effort: Effort, lattice: Lattice) -> Images:
+    """Share of each template that lies on ground of the grid that can hold items."""
+    return lattice.gather_all((~effort.excluded).astype(np.float64))
+
+
+def _labels(
+    effort: Effort, lattice: Lattice, supports: Sequence[Support], finds: Ints
+) -> tuple[NDArray[np.int32], int]:
+    """Number the parts over the lattice, 0 where there is none."""
+    seen = np.zeros(lattice.shape, dtype=bool)
+    m = lattice.margin
+    seen[finds[:, 0] + m, finds[:, 1] + m] = True
+    rows, cols = np.nonzero(effort.box_cells)
+    seen[rows + m, cols + m] = True
     side = 2 * lattice.reach + 1
-    stopped = sorted(effort.stopped, key=lambda box: _square(box, side))
+    reached = ndimage.maximum_filter(seen.view(np.uint8), size=side, mode="constant").astype(bool)
+    for box in effort.stopped:  # with all between its cells, so that it lies in one part
+        rows, cols = np.nonzero(box.mask)
+        reached[rows.min() + m : rows.max() + m + 1, cols.min() + m : cols.max() + m + 1] = True
+    for support in supports:
+        high, wide = support.log_place.shape
+        reached[support.top : support.top + high, support.left : support.left + wide] = True
+    labels, count = ndimage.label(reached, structure=np.ones((3, 3)), output=np.int32)
+    return labels, int(count)
+
+
+def _rest(bases: Sequence[Images], labels: NDArray[np.int32], strengths: Array) -> Rest:
+    """Bin the centres of no part by exposure and by how much each layer gives to it."""
+    outside = labels == 0
+    footprint, counts, exposures = [], [], []
+    for j in range(bases[0].shape[0]):
+        layers = np.stack([base[j][outside] for base in bases], axis=1)
+        whole = layers @ strengths.astype(np.float32)
+        some = whole > 1e-7
+        layers, whole = layers[some], whole[some]
+        key = np.floor(np.log2(whole) * BINS_AN_OCTAVE).astype(np.int64)
+        for n in range(1, layers.shape[1]):
+            mix = np.rint(layers[:, n] * np.float32(strengths[n]) / whole * MIXES).astype(np.int64)
+            key = key * (MIXES + 1) + np.clip(mix, 0, MIXES)
+        _, of, count = np.unique(key, return_inverse=True, return_counts=True)
+        sums = [np.bincount(of, weights=layers[:, n], minlength=len(count)) for n in range(layers.shape[1])]
+        footprint.append(np.full(len(count), j))
+        counts.append(count.astype(np.float64))
+        exposures.append(np.stack(sums, axis=1) / np.maximum(count, 1)[:, None])
+    return Rest(np.concatenate(footprint), np.concatenate(counts), np.concatenate(exposures))
+
+
+@dataclass(frozen=True, eq=False)
+class _Maker:
+    """What the parts are cut from."""
+
+    effort: Effort
+    lattice: Lattice
+    prior: Prior
+    finds: Ints
+    bases: Sequence[Images]
+    supports: Sequence[Support]
+    strengths: Array
+    ground: Images
+
+    def part(self, labels: NDArray[np.int32], number: int, window: tuple[slice, slice]) -> Part:
+        """Cut one part out of the lattice."""
+        lattice, prior = self.lattice, self.prior
+        top, left = window[0].start, window[1].start
+        m = lattice.margin
+        mine = np.flatnonzero(labels[self.finds[:, 0] + m, self.finds[:, 1] + m] == number)
+        records = np.array(
+            [n for n, s in enumerate(self.supports) if s.log_place.size and labels[s.top, s.left] == number],
+            dtype=np.int64,
+        )
+        bases = np.stack([base[(slice(None), *window)] for base in self.bases])
+        stopped, boxes = _boxes(self.effort, lattice, labels, number, (top, left), self.strengths)
+        exposure = np.zeros(bases.shape[1:], dtype=np.float32)
+        exposing.add_up(bases, self.strengths, exposure)
+        kernel = lattice.kernels.astype(np.float32)
+        exposing.stamp_cells(kernel, boxes.row, boxes.col, extra_detection(boxes, self.strengths), exposure)
+        field = self._field(kernel, exposure, np.ascontiguousarray(self.ground[(slice(None), *window)]))
+        places = (self.finds[mine] + m - (top, left)).astype(np.int32)
+        items = _items(prior, lattice, places)
+        supports = [
+            Support(s.top - top, s.left - left, s.log_place, s.outside)
+            for s in (self.supports[n] for n in records)
+        ]
+        recorded = _records(items, prior, lattice, supports, [prior.recorded[n] for n in records])
+        world = World(field, items, recorded, boxes, idle_state(0, 0), _no_scratch())
+        tabulate_world(world)
+        active = (labels[window] == number).astype(np.float32)
+        return Part(top, left, mine, records, stopped, field, items, recorded, boxes, bases, active)
+
+    def _field(self, kernel: Images, exposure: Images, ground: Images) -> Field:
+        lattice, prior = self.lattice, self.prior
+        per_centre = prior.strikes_per_km2 * lattice.grid.cell_km2 * lattice.weights
+        with np.errstate(divide="ignore"):
+            log_density = np.maximum(np.log(per_centre), LOG_ZERO)
+            log_weight = np.maximum(np.log(lattice.weights), LOG_ZERO)
+        log_kernel = lattice.log_kernels
+        log_rate, joined = np.empty_like(exposure), np.empty_like(exposure)
+        return Field(
+            kernel,
+            log_kernel,
+            exposure,
+            ground,
+            log_rate,
+            joined,
+            log_density,
+            log_weight,
+            float(prior.items_shape),
+            float(prior.items_rate),
+        )
+
+
+def _no_scratch() -> Scratch:
+    return idle_scratch(0, 0, (0, 0, 0), 0, (0, 0))
+
+
+def tabulate_world(world: World) -> None:
+    """Fill all that follows from exposures and from what is believed of strikes, records and background."""
+    field, items, records = world.field, world.items, world.records
+    exposing.tabulate_field(
+        field.exposure, field.log_density, field.shape, field.rate, field.log_rate, field.joined
+    )
+    blocks.tabulate_all(world)
+
+
+def extra_detection(boxes: Boxes, strengths: Array) -> Array:
+    """What stopped boxes detect, in their cells, beyond the layers of other search: keep without them less keep."""
+    return np.asarray(boxes.open * (1.0 - boxes.layers @ strengths) - boxes.keep)
+
+
+def box_keep(boxes: Boxes, strengths: Array) -> Array:
+    """What all search leaves in the stopped boxes' cells, at their present detections and shares."""
+    keep = boxes.open * np.maximum(1.0 - boxes.layers @ strengths, 0.0)
+    for b in range(boxes.share.size):
+        keep[boxes.cell[boxes.first[b] : boxes.first[b + 1]]] *= 1.0 - boxes.detection[b] * boxes.share[b]
+    return np.asarray(keep)
+
+
+def _boxes(
+    effort: Effort,
+    lattice: Lattice,
+    labels: NDArray[np.int32],
+    number: int,
+    corner: tuple[int, int],
+    strengths: Array,
+) -> tuple[Ints, Boxes]:
+    """The stopped boxes of one part, and which they are."""
+    m = lattice.margin
+    inside = labels[lattice.inside] == number
+    all_cells = effort.box_cells & inside
+    cells = np.argwhere(all_cells)
+    index = np.full(effort.grid.shape, -1)
+    index[all_cells] = np.arange(len(cells))
+    side = 2 * lattice.reach + 1
+    mine = [
+        b
+        for b, box in enumerate(effort.stopped)
+        if inside[np.unravel_index(np.argmax(box.mask), inside.shape)]
+    ]
+    mine.sort(key=lambda b: _square(effort.stopped[b], side))
+    stopped = [effort.stopped[b] for b in mine]
     lists = [index[box.mask & ~effort.excluded] for box in stopped]
-    keep = effort.keep[effort.box_cells].copy()
-    for box, members in zip(stopped, lists, strict=True):
-        keep[members] *= 1.0 - box.detection * START_SHARE
-    return Boxes(
+    layers = [layer[cells[:, 0], cells[:, 1]] for layer in effort.layers]
+    boxes = Boxes(
         np.concatenate([[0], np.cumsum([len(members) for members in lists])]).astype(np.int64),
         _batches(lists, [_square(box, side) for box in stopped]),
         np.concatenate([*lists, np.empty(0, dtype=int)]).astype(np.int32),
-        (cells[:, 0] + lattice.margin).astype(np.int32),
-        (cells[:, 1] + lattice.margin).astype(np.int32),
-        keep,
-        np.array([box.detection for box in stopped], dtype=np.float64),
+        (cells[:, 0] + m - corner[0]).astype(np.int32),
+        (cells[:, 1] + m - corner[1]).astype(np.int32),
+        np.ones(len(cells)),
+        np.array([_detection(effort, box) for box in stopped], dtype=np.float64),
         np.full(len(lists), START_SHARE),
+        np.stack(layers, axis=1),
+        (~effort.excluded[cells[:, 0], cells[:, 1]]).astype(np.float64),
+        np.array([-1 if box.method is None else box.method for box in stopped], dtype=np.int64),
     )
+    boxes.keep[:] = box_keep(boxes, strengths)
+    return np.array(mine, dtype=np.int64), boxes
+
+
+def _detection(effort: Effort, box: StoppedBox) -> float:
+    return box.detection if box.method is None else effort.methods[box.method].detection
 
 
 def _square(box: StoppedBox, side: int) -> tuple[int, int]:
@@ -207,38 +419,44 @@ def _near(places: NDArray[np.int32], distance: int) -> tuple[Ints, NDArray[np.in
     return np.concatenate([[0], np.cumsum(degree)]).astype(np.int64), both[order, 1].astype(np.int32)
 
 
-def _records(items: Items, prior: Prior, lattice: Lattice) -> Records:
-    supports = [_support(record, lattice) for record in prior.recorded]
-    sizes = [log_place.size for _, _, log_place, _ in supports]
+def _records(
+    items: Items,
+    prior: Prior,
+    lattice: Lattice,
+    supports: Sequence[Support],
+    recorded: Sequence[RecordedStrike],
+) -> Records:
+    sizes = [support.log_place.size for support in supports]
     first, entries = _record_entries(supports, items, lattice.reach)
+    places = [support.log_place.ravel() for support in supports]
     return Records(
-        np.array([top for top, *_ in supports], dtype=np.int32),
-        np.array([left for _, left, *_ in supports], dtype=np.int32),
-        np.array([log_place.shape[0] for _, _, log_place, _ in supports], dtype=np.int32),
-        np.array([log_place.shape[1] for _, _, log_place, _ in supports], dtype=np.int32),
+        np.array([support.top for support in supports], dtype=np.int32),
+        np.array([support.left for support in supports], dtype=np.int32),
+        np.array([support.log_place.shape[0] for support in supports], dtype=np.int32),
+        np.array([support.log_place.shape[1] for support in supports], dtype=np.int32),
         np.concatenate([[0], np.cumsum(sizes)])[: len(supports)].astype(np.int64),
-        np.concatenate([*(log_place.ravel() for _, _, log_place, _ in supports), np.empty(0)]).astype(
-            np.float32
-        ),
+        np.concatenate([*places, np.empty(0)]).astype(np.float32),
         np.zeros(len(lattice) * sum(sizes), np.float32),
         np.zeros(len(lattice) * sum(sizes), np.float32),
-        np.array([outside for *_, outside in supports], dtype=np.float64),
-        np.array([record.credibility for record in prior.recorded], dtype=np.float64),
-        np.array([record.items_shape or prior.items_shape for record in prior.recorded], dtype=np.float64),
-        np.array([_record_rate(record, prior) for record in prior.recorded], dtype=np.float64),
+        np.array([support.outside for support in supports], dtype=np.float64),
+        np.array([record.credibility for record in recorded], dtype=np.float64),
+        np.array([record.items_shape or prior.items_shape for record in recorded], dtype=np.float64),
+        np.array([record_rate(record, prior) for record in recorded], dtype=np.float64),
         np.ones(len(supports)),
+        np.array([bool(record.items_per_strike or record.items_shape) for record in recorded], dtype=bool),
         first,
         entries,
         np.zeros(len(entries)),
     )
 
 
-def _record_rate(record: RecordedStrike, prior: Prior) -> float:
+def record_rate(record: RecordedStrike, prior: Prior) -> float:
+    """Rate b of a record's Gamma distribution of expected items."""
     return (record.items_shape or prior.items_shape) / (record.items_per_strike or prior.items_per_strike)
 
 
-def _support(record: RecordedStrike, lattice: Lattice) -> tuple[int, int, Array, float]:
-    """Window of places of a record that lie in the lattice: top, left, log prior over it, and the prior mass outside."""
+def _support(record: RecordedStrike, lattice: Lattice) -> Support:
+    """Window of places of a record that lie in the lattice."""
     row, col = record.row + lattice.margin, record.col + lattice.margin
     error = max(record.position_error_m / lattice.grid.cell_m, 1e-3)
     reach = PLACE_REACH * error
@@ -250,16 +468,14 @@ def _support(record: RecordedStrike, lattice: Lattice) -> tuple[int, int, Array,
     keep_r = (r >= 0) & (r < lattice.shape[0])
     keep_c = (c >= 0) & (c < lattice.shape[1])
     if not (keep_r.any() and keep_c.any()):
-        return 0, 0, np.empty((0, 0)), 1.0
+        return Support(0, 0, np.empty((0, 0)), 1.0)
     inside = place[np.ix_(keep_r, keep_c)]
     with np.errstate(divide="ignore"):
         log_place = np.maximum(np.log(inside), LOG_ZERO)
-    return int(r[keep_r][0]), int(c[keep_c][0]), log_place, float(max(0.0, 1.0 - inside.sum()))
+    return Support(int(r[keep_r][0]), int(c[keep_c][0]), log_place, float(max(0.0, 1.0 - inside.sum())))
 
 
-def _record_entries(
-    supports: Sequence[tuple[int, int, Array, float]], items: Items, reach: int
-) -> tuple[Ints, NDArray[np.int32]]:
+def _record_entries(supports: Sequence[Support], items: Items, reach: int) -> tuple[Ints, NDArray[np.int32]]:
     """List the records that each item may belong to: those whose support is within one reach of it."""
     lists = []
     for row, col in zip(items.row, items.col, strict=True):
@@ -267,8 +483,7 @@ def _record_entries(
             [
                 m
                 for m, (top, left, place, _) in enumerate(supports)
-                if place.size
-                and top - reach <= row < top + place.shape[0] + reach
+                if top - reach <= row < top + place.shape[0] + reach
                 and left - reach <= col < left + place.shape[1] + reach
             ]
         )
@@ -276,12 +491,13 @@ def _record_entries(
     return first, np.array([m for entry in lists for m in entry], dtype=np.int32)
 
 
-def _check_explained(items: Items, records: Records, finds: Ints) -> None:
-    for i in range(len(finds)):
+def _check_explained(part: Part, finds: Ints) -> None:
+    items, records = part.items, part.recorded
+    for i, find in enumerate(part.finds):
         joined = records.entry_weight[records.first[i] : records.first[i + 1]]
         chances = records.credibility[records.entry_record[records.first[i] : records.first[i + 1]]]
         if not items.fresh[i] + items.stray + float((joined * chances).sum()) > 1e-300:
             raise ValueError(
-                f"find {i} at row {finds[i, 0]}, col {finds[i, 1]} cannot be explained: the prior has no strikes, no "
-                "background and no recorded strike in reach of it"
+                f"find {find} at row {finds[find, 0]}, col {finds[find, 1]} cannot be explained: the prior has no "
+                "strikes, no background and no recorded strike in reach of it"
             )

@@ -44,6 +44,6 @@ def thinned(posterior: Posterior, work: int = WORK) -> KnownStrikes:
         shape=draws.shape[of],
         strike_of=np.where(strike_of >= 0, strike_of + moved, -1),
         box_keep=draws.box_keep[chosen],
+        hyper=draws.hyper.take(chosen),
     )
-    boxes = posterior.tables.boxes
-    return KnownStrikes(fewer, posterior.lattice, posterior.keep, boxes.row, boxes.col)
+    return KnownStrikes(fewer, posterior.lattice, posterior.left.take(chosen))

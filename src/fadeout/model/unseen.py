@@ -1,6 +1,6 @@
 """What remains of the strikes of which nothing was found: closed form, no sampling.
 
-Reads   `Tables` and, with stopped boxes, the chains' running means
+Reads   `Tables`, kept draws of what is learned and the `Node`s that stand for them
 Gives   expected items, P(none) per cell, per box and per region, draws of totals
 Knows   nothing of strikes with finds
 Start   at `UnseenStrikes` (free strikes) and `UnseenRecords` (recorded strikes)
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -23,12 +24,17 @@ import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
 
+from fadeout.model import exposing
 from fadeout.model.chain import Draws
-from fadeout.model.compiled import compiled
+from fadeout.model.compiled import compiled, compiled_fast
 from fadeout.model.effort import Lattice
-from fadeout.model.tables import Tables
+from fadeout.model.exposing import exp_of, log_of
+from fadeout.model.keeping import Left
+from fadeout.model.nodes import Node
+from fadeout.model.tables import Support, Tables, record_rate
 
 Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Image = NDArray[np.float32]
 
 SERIES_ERROR = 5e-3
@@ -66,58 +72,196 @@ def series(shape: float, top: float) -> Array:
     return np.asarray(fitted.coef)
 
 
-@compiled
-def _missed(density: Any, rate: Any, share: Any, shape: float) -> float:
-    """Σ U [1 − (B/(B + r))^a] over the templates of one footprint."""
-    total = 0.0
-    for r in range(density.shape[0]):
-        for c in range(density.shape[1]):
-            if share[r, c] > 0:
-                t = share[r, c] / rate[r, c]
-                part = t / (1.0 + t) if shape == 1.0 else -math.expm1(-shape * math.log1p(t))
-                total += density[r, c] * part
+@compiled_fast
+def _tabulate_unseen(
+    exposure: Any, shape: float, rate: float, scale: float, density: Any, weight: Any
+) -> None:
+    """Add scale · (b/B)^a to density and scale · (b/B)^a a/B to weight, arrays over centres of one footprint."""
+    width = exposure.shape[1]
+    room, line, logs = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
+    one, over, power = np.float32(1.0), np.float32(1.0 / rate), np.float32(-shape)
+    times, items = np.float32(scale), np.float32(shape / rate)
+    for r in range(exposure.shape[0]):
+        for c in range(width):
+            line[c] = one + over * exposure[r, c]
+        log_of(line, logs, room)
+        for c in range(width):
+            logs[c] = power * logs[c]
+        ratio = weight[r]
+        seen = density[r]
+        empty = np.empty(width, np.float32)
+        exp_of(logs, empty, room)
+        for c in range(width):
+            seen[c] += times * empty[c]
+            ratio[c] += times * items * empty[c] / line[c]
+
+
+@compiled_fast
+def _missed(exposure: Any, share: Any, shape: float, rate: float) -> float:
+    """Σ (b/B)^a [1 − (B/(B + r))^a] over the templates of one footprint."""
+    width = exposure.shape[1]
+    room, line, logs = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
+    empty, left = np.empty(width, np.float32), np.empty(width, np.float32)
+    one, over, power = np.float32(1.0), np.float32(1.0 / rate), np.float32(-shape)
+    b, total = np.float32(rate), 0.0
+    for r in range(exposure.shape[0]):
+        most = np.float32(0.0)
+        for c in range(width):
+            most = max(most, share[r, c])
+        if most <= np.float32(0.0):
+            continue
+        for c in range(width):
+            line[c] = one + over * exposure[r, c]
+        log_of(line, logs, room)
+        for c in range(width):
+            logs[c] = power * logs[c]
+        exp_of(logs, empty, room)
+        for c in range(width):
+            line[c] = one + max(share[r, c], np.float32(0.0)) / (b + exposure[r, c])
+        log_of(line, logs, room)
+        for c in range(width):
+            logs[c] = power * logs[c]
+        exp_of(logs, left, room)
+        part = np.float32(0.0)
+        for c in range(width):
+            part += empty[c] * (one - left[c])
+        total += float(part)
     return total
+
+
+@compiled
+def _stamped(
+    kernels: Any, footprint: Any, row: Any, col: Any, draw: Any, box_row: Any, box_col: Any, extra: Any
+) -> Any:
+    """Σ over cells of stopped boxes of k_j(x − c) extra[draw, x], for each of some templates."""
+    reach = kernels.shape[1] // 2
+    out = np.zeros(footprint.size)
+    for s in range(footprint.size):
+        for x in range(box_row.size):
+            dr, dc = box_row[x] - row[s], box_col[x] - col[s]
+            if abs(dr) <= reach and abs(dc) <= reach:
+                out[s] += extra[draw[s], x] * kernels[footprint[s], dr + reach, dc + reach]
+    return out
+
+
+class Exposed:
+    """Exposures of all templates in the states that stand for all draws."""
+
+    def __init__(self, tables: Tables, draws: Draws, left: Left, nodes: list[Node]):
+        self.tables, self.draws, self.left, self.nodes = tables, draws, left, nodes
+        self.lattice = tables.lattice
+        self.kernels = self.lattice.kernels.astype(np.float32)
+        self.layers_at_boxes = np.stack([layer[left.row, left.col] for layer in tables.effort.layers], axis=1)
+        self.open_ground = (~tables.effort.excluded).astype(np.float64)
+        self.open = self.open_ground[left.row, left.col]
+        self.node_of = np.zeros(draws.count, dtype=np.int64)
+        for number, node in enumerate(nodes):
+            self.node_of[node.draws] = number
+
+    def extra(self, strengths: Array, at_boxes: Array) -> Array:
+        """What stopped boxes detect beyond the layers of other search; shapes (…, layers) and (…, cells)."""
+        return np.asarray(self.open * (1.0 - strengths @ self.layers_at_boxes.T) - at_boxes)
+
+    def images(self, node: Node) -> Image:
+        """Exposures in one state, shape (J, rows, cols)."""
+        bases = self.tables.bases
+        if len(bases) == 1 and node.strengths[0] == 1.0:
+            exposure = bases[0]
+            if not self.left.row.size:
+                return exposure
+            exposure = exposure.copy()
+        else:
+            exposure = bases[0] * np.float32(node.strengths[0])
+            for base, strength in zip(bases[1:], node.strengths[1:], strict=True):
+                exposure += base * np.float32(strength)
+        if self.left.row.size:
+            m = self.lattice.margin
+            extra = self.extra(node.strengths, node.at_boxes)
+            exposing.stamp_cells(self.kernels, self.left.row + m, self.left.col + m, extra, exposure)
+        return exposure
+
+    def keep(self, node: Node) -> Array:
+        """What search left in one state, shape (rows, cols)."""
+        factor = self.left.factor[node.draws].mean(axis=0)
+        return self.left.of(factor, node.at_boxes)
+
+    def at(self, footprint: Any, row: Any, col: Any, draw: Any) -> Array:
+        """Exposures of some templates (places in the lattice), each in a draw of its own."""
+        strengths = self.tables.effort.strengths(self.draws.hyper.detection)
+        out = np.zeros(len(footprint))
+        for n, base in enumerate(self.tables.bases):
+            out += strengths[draw, n] * base[footprint, row, col]
+        if self.left.row.size:
+            m = self.lattice.margin
+            extra = self.extra(strengths, self.draws.box_keep)
+            out += _stamped(
+                self.kernels, footprint, row, col, draw, self.left.row + m, self.left.col + m, extra
+            )
+        return np.maximum(out, 0.0)
 
 
 class UnseenStrikes:
     """Free strikes of which nothing was found."""
 
-    def __init__(self, tables: Tables, draws: Draws, lattice: Lattice, keep: Array):
-        self.tables, self.draws, self.lattice, self.keep = tables, draws, lattice, keep
-        self.shape, self.base = tables.field.shape, tables.field.rate
+    def __init__(self, exposed: Exposed):
+        self.exposed, self.lattice, self.nodes = exposed, exposed.lattice, exposed.nodes
+        self.draws, self.left = exposed.draws, exposed.left
+        self.cell_km2 = self.lattice.grid.cell_km2
+        self.shape = float(sum(node.share * node.shape for node in self.nodes))
+        self.base = float(sum(node.share * node.rate for node in self.nodes))
+
+    @cached_property
+    def sums(self) -> tuple[Image, Image, Array]:
+        """Over all draws: U_j and U_j a/B over centres, and expected remaining items per cell."""
+        lattice = self.lattice
+        density = np.zeros((len(lattice), *lattice.shape), np.float32)
+        weight = np.zeros_like(density)
+        expected = np.zeros(lattice.grid.shape)
+        for node in self.nodes:
+            exposure = self.exposed.images(node)
+            mine = weight if len(self.nodes) == 1 else np.zeros_like(density)
+            for j in range(len(lattice)):
+                scale = float(node.share * node.strikes[j] * self.cell_km2)
+                _tabulate_unseen(exposure[j], node.shape, node.rate, scale, density[j], mine[j])
+            expected += lattice.scatter(mine.__getitem__) * self.exposed.keep(node)
+            if mine is not weight:
+                weight += mine
+        return density, weight, expected
 
     def density(self, j: int) -> Image:
-        """U_j over centres."""
-        if self.draws.density is not None:
-            return np.asarray(self.draws.density[j])
-        field = self.tables.field
-        scale = field.log_density[j] + self.shape * math.log(self.base)
-        image: Image = np.exp(np.float32(scale) - np.float32(self.shape) * field.log_rate[j])
-        return image
+        """U_j over centres, mean over draws."""
+        return self.sums[0][j]
 
     def rate(self, j: int) -> Image:
-        """B over centres; with stopped boxes the rate that keeps the mean of the expected items."""
-        if self.draws.density is not None and self.draws.weight is not None:
-            weight = np.maximum(self.draws.weight[j], np.float32(1e-30))
-            return np.asarray(np.float32(self.shape) * self.draws.density[j] / weight)
-        return np.asarray(self.tables.field.exposure[j] + np.float32(self.base))
-
-    def weight(self, j: int) -> Image:
-        """U_j a / B: the intensity of their expected items over centres."""
-        return np.asarray(self.density(j) * np.float32(self.shape) / self.rate(j))
-
-    def log_none_in(self, mask: Array) -> float:
-        """Log P(none of these strikes' items is left on the weighted mask)."""
-        shares = self.lattice.gather(mask * self.keep)
-        return -sum(
-            _missed(self.density(j), self.rate(j), share, self.shape) for j, share in enumerate(shares)
+        """B over centres: the rate that keeps the mean of the expected items."""
+        return np.asarray(
+            np.float32(self.shape) * self.sums[0][j] / np.maximum(self.sums[1][j], np.float32(1e-30))
         )
 
+    @property
+    def expected(self) -> Array:
+        """Expected remaining items per cell."""
+        return self.sums[2]
+
+    def log_none_in(self, mask: Array) -> Array:
+        """Log P(none of these strikes' items is left on the weighted mask), per draw."""
+        out = np.empty(self.draws.count)
+        for node in self.nodes:
+            exposure = self.exposed.images(node)
+            missed = np.array(
+                [
+                    _missed(exposure[j], share, node.shape, node.rate)
+                    for j, share in enumerate(self.lattice.gather(mask * self.exposed.keep(node)))
+                ]
+            )
+            out[node.draws] = -self.cell_km2 * (self.draws.hyper.strikes[node.draws] @ missed)
+        return out
+
     def log_none(self, side: int = 1, detection: float = 1.0) -> Array:
-        """Log P(none) of each block of side × side cells, shape (rows // side, cols // side)."""
+        """Log P(none) of each block of side × side cells, shape (rows // side, cols // side), at the means over draws."""
         lattice = self.lattice
         kernels = _block_kernels(lattice.kernels, side)
-        keep = _block_means(self.keep, side) * detection
+        keep = _block_means(self.left.mean, side) * detection
         top = float(kernels.max()) * float(keep.max(initial=0.0)) / self.base
         total = np.zeros(keep.shape)
         for q, coefficient in enumerate(series(self.shape, top), start=1):
@@ -138,27 +282,49 @@ class UnseenStrikes:
         high, wide = lattice.grid.rows // side, lattice.grid.cols // side
         return inside[: high * side : side, : wide * side : side].astype(np.float64)
 
-    def draw_totals(self, mask: Array, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draw the items that such strikes left, undetected, on the weighted mask."""
-        totals = np.zeros(count, dtype=np.int64)
-        for j, share in enumerate(self.lattice.gather(mask * self.keep)):
-            reached = np.flatnonzero(share.ravel() > 1e-9)
-            intensity = self.density(j).ravel()[reached].astype(np.float64)
-            if not intensity.sum() > 0:
+    def draw_totals(self, mask: Array, chosen: Ints, rng: np.random.Generator) -> Ints:
+        """Draw the items that such strikes left, undetected, on the weighted mask, for the chosen draws.
+
+        Strikes are thrown as the prior has them, each in the state of its draw, and those of which something was found
+        are dropped: 1 − (b/B)^a of them.
+        """
+        totals = np.zeros(len(chosen), dtype=np.int64)
+        left, hyper, lattice = self.left, self.draws.hyper, self.lattice
+        outside = np.array(mask)
+        outside[left.row, left.col] = 0.0
+        at_boxes = left.at_boxes * mask[left.row, left.col]
+        layers = [lattice.gather_all(outside * part) for part in left.parts]
+        reached = [np.flatnonzero(lattice_share.ravel() > 1e-9) for lattice_share in self._reach(mask)]
+        for j, places in enumerate(reached):
+            intensity = hyper.strikes[chosen, j] * self.cell_km2 * len(places)
+            strikes = rng.poisson(intensity)
+            if not strikes.sum():
                 continue
-            strikes = rng.poisson(intensity.sum(), size=count)
-            cumulative = np.cumsum(intensity)
-            which = reached[
-                np.searchsorted(cumulative, rng.random(strikes.sum()) * cumulative[-1], side="right").clip(
-                    max=len(reached) - 1
+            of = np.repeat(np.arange(len(chosen)), strikes)
+            flat = places[rng.integers(0, len(places), len(of))]
+            row, col = np.divmod(flat, lattice.shape[1])
+            footprint, draw = np.full(len(of), j), chosen[of]
+            a, b = hyper.shape[draw], hyper.rate[draw]
+            rate = b + self.exposed.at(footprint, row, col, draw)
+            empty = rng.random(len(of)) < (b / rate) ** a
+            of, row, col, footprint, draw, a, rate = (
+                values[empty] for values in (of, row, col, footprint, draw, a, rate)
+            )
+            share = sum(
+                left.factor[draw, p] * layer[j, row, col] for p, layer in enumerate(layers)
+            ) + np.zeros(len(of))
+            if left.row.size:
+                m = lattice.margin
+                share += _stamped(
+                    self.exposed.kernels, footprint, row, col, draw, left.row + m, left.col + m, at_boxes
                 )
-            ]
-            mean = rng.gamma(self.shape, size=len(which)) / self.rate(j).ravel()[which] * share.ravel()[which]
-            items = rng.poisson(mean)
-            totals += np.bincount(
-                np.repeat(np.arange(count), strikes), weights=items, minlength=count
-            ).astype(np.int64)
+            items = rng.poisson(rng.gamma(a) / rate * np.maximum(share, 0.0))
+            totals += np.bincount(of, weights=items, minlength=len(chosen)).astype(np.int64)
         return totals
+
+    def _reach(self, mask: Array) -> Image:
+        """Share of each template that lies on the weighted mask, searched or not."""
+        return self.lattice.gather_all(np.asarray(mask > 0, dtype=np.float64) * self.exposed.open_ground)
 
 
 def _block_kernels(kernels: Array, side: int) -> Array:
@@ -189,106 +355,132 @@ def _offset_spectrum(lattice: Lattice, kernel: Array, side: int) -> NDArray[np.c
 class UnseenRecords:
     """Recorded strikes of which nothing was found, each on its own window of places."""
 
-    def __init__(self, tables: Tables, draws: Draws, lattice: Lattice, keep: Array):
-        self.tables, self.lattice, self.keep = tables, lattice, keep
-        records = tables.records
-        self.count = records.top.size
+    def __init__(self, exposed: Exposed):
+        self.exposed, self.lattice, self.nodes = exposed, exposed.lattice, exposed.nodes
+        tables, draws = exposed.tables, exposed.draws
+        self.supports, self.recorded = tables.supports, tables.prior.recorded
+        self.count = len(self.recorded)
+        self.credibility = np.array([record.credibility for record in self.recorded])
         taken = np.zeros((draws.count, self.count), dtype=bool)
         draw = np.repeat(np.arange(draws.count), np.diff(draws.first))
         known = draws.record >= 0
         taken[draw[known], draws.record[known]] = True
         self.free = ~taken  # (draws, records): nothing was found of it in that draw
-        c, w = records.credibility, records.unseen
-        with np.errstate(invalid="ignore", divide="ignore"):
-            self.exists = np.nan_to_num(c * w / (1.0 - c + c * w))  # given that nothing was found of it
-        self.probability = 1.0 - self.free.mean(axis=0) * (1.0 - self.exists)
+
+    def items(self, m: int, node: Node) -> tuple[float, float]:
+        """Shape a and rate b of a record's items in one state."""
+        record, prior = self.recorded[m], self.exposed.tables.prior
+        if record.items_per_strike or record.items_shape:
+            return float(record.items_shape or prior.items_shape), record_rate(record, prior)
+        return node.shape, node.rate
 
     @cached_property
-    def places(self) -> list[Array]:
-        """Per record: posterior of its template given that it exists and nothing was found of it, (J, height, width)."""
+    def states(self) -> list[list[_Record]]:
+        """Per state and record: its places given that it exists and nothing was found of it."""
+        return [self._states(node) if self.count else [] for node in self.nodes]
+
+    def _states(self, node: Node) -> list[_Record]:
+        exposure = self.exposed.images(node)
         out = []
-        records, field = self.tables.records, self.tables.field
-        for m in range(self.count):
-            prior = np.exp(self._log_place(m)) * np.exp(field.log_weight)[:, None, None]
-            b, a = records.rate[m], records.shape[m]
-            out.append(prior * (b / self._rate(m)) ** a / records.unseen[m])
+        for m, support in enumerate(self.supports):
+            a, b = self.items(m, node)
+            rate = b + exposure[(slice(None), *_window(support))].astype(np.float64)
+            place = np.exp(support.log_place) * node.weights[:, None, None] * (b / rate) ** a
+            unseen = float(place.sum()) + support.outside
+            c = self.credibility[m]
+            exists = c * unseen / (1.0 - c + c * unseen) if c > 0 else 0.0
+            out.append(_Record(place / unseen if unseen > 0 else place, rate, a, unseen, exists))
         return out
 
-    def _window(self, m: int) -> tuple[slice, slice]:
-        r = self.tables.records
-        return slice(r.top[m], r.top[m] + r.height[m]), slice(r.left[m], r.left[m] + r.width[m])
+    @cached_property
+    def unseen(self) -> Array:
+        """P(nothing found of it | it exists), mean over draws, per record."""
+        return self._over_nodes(lambda record: record.unseen)
 
-    def _log_place(self, m: int) -> Array:
-        r = self.tables.records
-        flat = r.log_place[r.start[m] : r.start[m] + int(r.height[m]) * int(r.width[m])]
-        return np.asarray(flat, dtype=np.float64).reshape(r.height[m], r.width[m])
+    @cached_property
+    def probability(self) -> Array:
+        """P(it took place and left items), per record."""
+        if not self.count:
+            return np.empty(0)
+        total = np.zeros(self.count)
+        for node, records in zip(self.nodes, self.states, strict=True):
+            exists = np.array([record.exists for record in records])
+            total += node.share * (1.0 - self.free[node.draws].mean(axis=0) * (1.0 - exists))
+        return total
 
-    def _rate(self, m: int) -> Array:
-        exposure = self.tables.field.exposure[(slice(None), *self._window(m))]
-        return np.asarray(self.tables.records.rate[m] + exposure, dtype=np.float64)
+    def _over_nodes(self, figure: Callable[[_Record], float]) -> Array:
+        table = [[figure(record) for record in records] for records in self.states]
+        shares = np.array([node.share for node in self.nodes])
+        return np.asarray(shares @ np.array(table)) if self.count else np.empty(0)
 
-    def weights(self) -> Callable[[int], Image]:
-        """Give, per footprint, the intensity of these strikes' expected items over centres."""
-        images = np.zeros((len(self.lattice), *self.lattice.shape), dtype=np.float32) if self.count else None
-
-        for m in range(self.count):
-            assert images is not None
-            chance = self.free[:, m].mean() * self.exists[m]
-            part = chance * self.places[m] * self.tables.records.shape[m] / self._rate(m)
-            images[(slice(None), *self._window(m))] += part.astype(np.float32)
-
-        def image(j: int) -> Image:
-            assert images is not None
-            return np.asarray(images[j])
-
-        return image
-
-    def some_in(self, mask: Array) -> Array:
-        """P(a record left something on the weighted mask | nothing was found of it), per record."""
-        out = np.zeros(self.count)
-        left = mask * self.keep
-        if not self.count or not left.any():
-            return out
-        shares = self.lattice.gather_all(left)
-        for m in range(self.count):
-            ratio = shares[(slice(None), *self._window(m))] / self._rate(m)
-            out[m] = self.exists[m] * float(
-                (self.places[m] * empty_share(ratio, self.tables.records.shape[m])).sum()
-            )
+    def expected(self) -> Array:
+        """Expected remaining items per cell."""
+        lattice = self.lattice
+        out = np.zeros(lattice.grid.shape)
+        for node, records in zip(self.nodes, self.states, strict=True):
+            images = np.zeros((len(lattice), *lattice.shape), dtype=np.float32)
+            for m, record in enumerate(records):
+                chance = node.share * self.free[node.draws, m].mean() * record.exists
+                part = chance * record.place * record.shape / record.rate
+                images[(slice(None), *_window(self.supports[m]))] += part.astype(np.float32)
+            out += lattice.scatter(images.__getitem__) * self.exposed.keep(node)
         return out
 
     def log_none_in(self, mask: Array) -> Array:
         """Log P(none left on the weighted mask) of the records nothing was found of, per draw."""
-        return np.asarray(self.free @ np.log1p(-np.minimum(self.some_in(mask), 1.0 - 1e-12)))
+        out = np.zeros(self.exposed.draws.count)
+        for node, records in zip(self.nodes, self.states, strict=True):
+            left = mask * self.exposed.keep(node)
+            if not left.any():
+                continue
+            shares = self.lattice.gather_all(left)
+            some = np.zeros(self.count)
+            for m, record in enumerate(records):
+                ratio = shares[(slice(None), *_window(self.supports[m]))] / record.rate
+                some[m] = record.exists * float((record.place * empty_share(ratio, record.shape)).sum())
+            out[node.draws] = self.free[node.draws] @ np.log1p(-np.minimum(some, 1.0 - 1e-12))
+        return out
 
     def log_none(self, side: int = 1, detection: float = 1.0) -> Array:
         """Log P(none) of each block of cells, mean over draws of whether the record has finds."""
         high, wide = self.lattice.grid.rows // side, self.lattice.grid.cols // side
         total = np.zeros((high, wide))
+        if not self.count:
+            return total
         kernels = _block_kernels(self.lattice.kernels, side)
-        keep = _block_means(self.keep, side) * detection
-        for m in range(self.count):
-            chance = self.free[:, m].mean() * self.exists[m]
-            if chance > 0 and self.places[m].size:
-                self._subtract_record(m, chance, kernels, keep, side, total)
+        keep = _block_means(self.exposed.left.mean, side) * detection
+        middle = self.nodes[len(self.nodes) // 2]
+        for m, record in enumerate(self.states[len(self.nodes) // 2]):
+            chance = self.free[:, m].mean() * self._over_nodes(lambda r: r.exists)[m]
+            if chance > 0 and record.place.size:
+                self._subtract_record(m, record, self.items(m, middle)[1], chance, kernels, keep, side, total)
         return total
 
     def _subtract_record(
-        self, m: int, chance: float, kernels: Array, keep: Array, side: int, total: Array
+        self,
+        m: int,
+        record: _Record,
+        base: float,
+        chance: float,
+        kernels: Array,
+        keep: Array,
+        side: int,
+        total: Array,
     ) -> None:
         """Add log(1 − chance × P(something in the block)) of one record to the blocks that it reaches."""
         from scipy.signal import fftconvolve
 
-        records, margin = self.tables.records, self.lattice.margin
+        support, margin = self.supports[m], self.lattice.margin
         start = self.lattice.reach + side - 1
-        r0, c0 = int(records.top[m]) - margin - start, int(records.left[m]) - margin - start
-        rate, place = self._rate(m), self.places[m]
+        r0, c0 = support.top - margin - start, support.left - margin - start
         skip_r, skip_c = (-r0) % side if r0 % side else 0, (-c0) % side if c0 % side else 0
         t0, u0 = (r0 + skip_r) // side, (c0 + skip_c) // side
         part: Array | None = None
-        top = float(kernels.max()) * float(keep.max(initial=0.0)) / float(records.rate[m])
-        for q, coefficient in enumerate(series(float(records.shape[m]), top), start=1):
-            image = fftconvolve(place / rate**q, kernels**q, mode="full", axes=(1, 2)).sum(axis=0)
+        top = float(kernels.max()) * float(keep.max(initial=0.0)) / base
+        for q, coefficient in enumerate(series(record.shape, top), start=1):
+            image = fftconvolve(record.place / record.rate**q, kernels**q, mode="full", axes=(1, 2)).sum(
+                axis=0
+            )
             blocks = image[skip_r::side, skip_c::side]
             if part is None:
                 part = np.zeros_like(blocks)
@@ -304,29 +496,44 @@ class UnseenRecords:
         assert part is not None
         total[rows, cols] += np.log1p(-np.clip(chance * part[inner], 0.0, 1.0 - 1e-9))
 
-    def draw_totals(
-        self, mask: Array, chosen: NDArray[np.int64], rng: np.random.Generator
-    ) -> NDArray[np.int64]:
+    def draw_totals(self, mask: Array, chosen: Ints, rng: np.random.Generator) -> Ints:
         """Draw the items that such records left on the weighted mask, for the chosen draws."""
         totals = np.zeros(len(chosen), dtype=np.int64)
-        left = mask * self.keep
-        if not self.count or not left.any():
-            return totals
-        shares = self.lattice.gather_all(left)
-        for m in range(self.count):
-            there = np.flatnonzero(self.free[chosen, m] & (rng.random(len(chosen)) < self.exists[m]))
-            place = self.places[m].ravel()
-            if not place.size or not len(there):
+        node_of = self.exposed.node_of[chosen]
+        for number, (node, records) in enumerate(zip(self.nodes, self.states, strict=True)):
+            mine = np.flatnonzero(node_of == number)
+            left = mask * self.exposed.keep(node)
+            if not len(mine) or not left.any():
                 continue
-            cumulative = np.cumsum(place)
-            which = np.searchsorted(cumulative, rng.random(len(there)), side="right")
-            inside = which < len(place)  # beyond: the strike lies outside the lattice
-            which, there = which[inside], there[inside]
-            share = shares[(slice(None), *self._window(m))].ravel()[which]
-            mean = (
-                rng.gamma(self.tables.records.shape[m], size=len(which))
-                / self._rate(m).ravel()[which]
-                * share
-            )
-            totals[there] += rng.poisson(mean)
+            shares = self.lattice.gather_all(left)
+            for m, record in enumerate(records):
+                there = mine[self.free[chosen[mine], m] & (rng.random(len(mine)) < record.exists)]
+                if record.place.size and len(there):
+                    window = shares[(slice(None), *_window(self.supports[m]))]
+                    totals += record.draw(window, there, len(chosen), rng)
         return totals
+
+
+@dataclass(frozen=True, eq=False)
+class _Record:
+    """A record in one state, given that nothing was found of it: arrays over footprints and its support."""
+
+    place: Array
+    rate: Array
+    shape: float
+    unseen: float
+    exists: float
+
+    def draw(self, shares: Image, there: Ints, count: int, rng: np.random.Generator) -> Ints:
+        """Draw items for the draws `there`, from the share of each template that counts."""
+        cumulative = np.cumsum(self.place.ravel())
+        which = np.searchsorted(cumulative, rng.random(len(there)), side="right")
+        inside = which < cumulative.size  # beyond: the strike lies outside the lattice
+        which, there = which[inside], there[inside]
+        mean = rng.gamma(self.shape, size=len(which)) / self.rate.ravel()[which] * shares.ravel()[which]
+        return np.bincount(there, weights=rng.poisson(mean), minlength=count).astype(np.int64)
+
+
+def _window(support: Support) -> tuple[slice, slice]:
+    high, wide = support.log_place.shape
+    return slice(support.top, support.top + high), slice(support.left, support.left + wide)

@@ -62,6 +62,7 @@ class Records(NamedTuple):
     shape: Any  # float64 (m,)
     rate: Any  # float64 (m,)
     unseen: Any  # float64 (m,), w_r = Σ_j q_r(j) (b/(b+e))^a
+    own: Any  # bool (m,), whether items per strike are the record's own; else they are those of all strikes
     first: Any  # int64 (n + 1,), item i's entries in entry_* lie between first[i] and first[i + 1]
     entry_record: Any  # int32
     entry_weight: Any  # float64, Σ_j q_r(j) (b/B)^a (a/B) k_j(x_i)
@@ -80,6 +81,9 @@ class Boxes(NamedTuple):
     keep: Any  # float64 per cell of stopped boxes, with all searches
     detection: Any  # float64 (boxes,)
     share: Any  # float64 (boxes,), u
+    layers: Any  # float64 (cells, layers), the area share of each layer of other search in the cells
+    open: Any  # float64 (cells,), 1, or 0 in excluded ground
+    method: Any  # int64 (boxes,), method whose detection is the box's, or -1
 
 
 class State(NamedTuple):

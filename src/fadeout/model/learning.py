@@ -1,0 +1,440 @@
+"""What the data teach about the prior: strikes per km², items per strike, footprints, background, detection.
+
+Reads   the parts of one chain
+Gives   `Learner`, whose `move` draws these numbers anew, given the strikes that the chain has at present
+Knows   nothing of how finds are allocated to strikes
+Start   at `Learner.move`
+
+Given the templates of the strikes with finds, everything else in closed form, the log density is
+
+    Σ_free [log ρ_j + g(n, e)] + Σ_recorded [log w_j + g_r(n, e)] + Σ_records without finds log(1 − c + c w_r)
+    − Σ_j ρ_j Σ_c [1 − (b/(b + e))^a] + n₀ log λ − λ D + Σ_m [F_m log p_m + M_m log(1 − p_m)] + log prior,
+    g(n, e) = a log b + log Γ(a + n) − log Γ(a) − (a + n) log(b + e),
+
+with D the area times detection, n₀ single items, F_m finds and M_m misses of method m (laid-out items included). A
+step proposes items per strike (or one method's detection) by a random walk and, with it, strikes per km² and the
+footprints' weights from their conditional Gamma or Dirichlet distribution; both are taken or left together, so that
+the strong tie between many small strikes and few large ones does not slow the chain. docs/explanation/model.md has
+the algebra.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from fadeout.model import exposing
+from fadeout.model.tables import LOG_ZERO, Part, Tables, box_keep, extra_detection, means, tabulate_world
+from fadeout.model.world import BACKGROUND, FREE, World
+
+Array = NDArray[np.float64]
+Images = NDArray[np.float32]
+
+STEP = 0.5  # first step of a random walk, in logarithms or logits
+ACCEPTED = 0.35  # share of steps to be accepted, to which warm-up tunes their length (Gelman et al. 1996: 0.23 to 0.44)
+LEAST_SHAPE = 0.02  # items_shape below this is not followed: nine strikes of ten would leave nothing
+MOST_SHAPE = 50.0  # nor above this, where the numbers of items are as good as Poisson
+
+
+@dataclass(frozen=True, eq=False)
+class Hyper:
+    """One state of what is learned. `strikes` (J,) per km² by footprint; items per strike ~ Gamma(shape, rate)."""
+
+    strikes: Array
+    shape: float
+    rate: float
+    background: float  # per km²
+    detection: Array  # (methods,)
+
+    @property
+    def items(self) -> float:
+        """Mean number of items a strike left."""
+        return self.shape / self.rate
+
+    @property
+    def weights(self) -> Array:
+        """The footprints' weights."""
+        total = float(self.strikes.sum())
+        return self.strikes / total if total > 0 else np.full(len(self.strikes), 1.0 / len(self.strikes))
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a state means for the templates: exposures by part, and the sums that the density asks for."""
+
+    exposures: Sequence[Images]
+    sums: Array  # (J,), Σ_c [1 − (b/(b + e))^a]
+    unseen: Array  # (records, J), P(nothing found of it) by footprint, without the part outside the lattice
+    detected: float  # D, km²
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """The strikes with finds: footprint, finds and place of each by part; and those of records."""
+
+    part: NDArray[np.int64]
+    footprint: NDArray[np.int64]
+    row: NDArray[np.int64]
+    col: NDArray[np.int64]
+    finds: NDArray[np.int64]
+    record: NDArray[np.int64]  # index among all records, or FREE
+    single: int  # finds of no strike
+
+    def exposure(self, exposures: Sequence[Images]) -> Array:
+        """Exposure of each of these strikes."""
+        values = [
+            exposures[p][j, r, c]
+            for p, j, r, c in zip(self.part, self.footprint, self.row, self.col, strict=True)
+        ]
+        return np.array(values, dtype=np.float64)
+
+
+class Learner:
+    """Draws the numbers of one chain's prior and methods anew, and brings its tables up to date."""
+
+    def __init__(self, tables: Tables, rng: np.random.Generator):
+        self.tables, self.rng = tables, rng
+        self.prior, self.effort = tables.prior, tables.effort
+        self.methods = self.effort.methods
+        self.open = [m for m, method in enumerate(self.methods) if method.certainty is not None]
+        self.base = tables.lattice.weights
+        self.used = self.base > 0
+        self.cell_km2 = tables.lattice.grid.cell_km2
+        self.steps = {"items": STEP, **{m: STEP for m in self.open}}
+        self.tuning = 0
+        self.records = [(p, m) for p, part in enumerate(tables.parts) for m in range(len(part.records))]
+        self.credibility = np.array([tables.parts[p].recorded.credibility[m] for p, m in self.records])
+        self.outside = np.array([tables.parts[p].recorded.outside[m] for p, m in self.records])
+        self.own = np.array([tables.parts[p].recorded.own[m] for p, m in self.records], dtype=bool)
+        self.own_shape = np.array([tables.parts[p].recorded.shape[m] for p, m in self.records])
+        self.own_rate = np.array([tables.parts[p].recorded.rate[m] for p, m in self.records])
+        self.layer_sums = np.array(
+            [float(layer[~self.effort.box_cells].sum()) for layer in self.effort.layers]
+        )
+        self.found, self.missed = self._counts()
+        self.hyper = self._begin()
+
+    # ---- the beginning
+
+    def _counts(self) -> tuple[Array, Array]:
+        """Finds and misses of each method, items laid out for it included."""
+        found, missed = np.zeros(len(self.methods)), np.zeros(len(self.methods))
+        if self.effort.searches is None:
+            return found, missed
+        searches = self.effort.searches
+        for m, method in enumerate(self.methods):
+            found[m] = method.seeded[0] + (searches.found_by == m).sum()
+            missed[m] = method.seeded[1] - method.seeded[0] + searches.missed_by[:, m].sum()
+        for box in self.effort.stopped:
+            if box.method is not None:
+                found[box.method] += 1
+        return found, missed
+
+    def _begin(self) -> Hyper:
+        """A state drawn from the prior, half as far from its middle as the prior is wide."""
+        prior, learned, rng = self.prior, self.prior.learned, self.rng
+        strikes = prior.strikes_per_km2 * self.base
+        if learned.strikes is not None:
+            strikes = strikes * math.exp(0.5 * rng.normal() / math.sqrt(max(learned.strikes, 0.5)))
+        items, shape, background = prior.items_per_strike, prior.items_shape, prior.background_per_km2
+        if learned.items is not None:
+            items *= math.exp(0.5 * learned.items * rng.normal())
+        if learned.shape is not None:
+            shape = float(
+                np.clip(shape * math.exp(0.5 * learned.shape * rng.normal()), LEAST_SHAPE, MOST_SHAPE)
+            )
+        if learned.background is not None:
+            background *= math.exp(0.5 * rng.normal() / math.sqrt(max(learned.background, 0.5)))
+        return Hyper(strikes, shape, shape / items, background, means(self.effort))
+
+    # ---- the move
+
+    def move(self, worlds: list[World], warming: bool) -> list[World]:
+        """Draw all that is learned anew, given the strikes; give the worlds with their tables brought up to date."""
+        held = self._held(worlds)
+        seen = self._look(self.hyper, worlds, [world.field.exposure for world in worlds])
+        self.tuning += warming
+        if self.prior.learned.items is not None or self.prior.learned.shape is not None:
+            seen = self._step("items", self._items_proposed(), worlds, held, seen, warming)
+        elif self.prior.learned.strikes is not None or self.prior.learned.footprints is not None:
+            seen = self._step(None, self.hyper, worlds, held, seen, warming)
+        for m in self.open:
+            seen = self._step(m, self._detection_proposed(m), worlds, held, seen, warming)
+        if self.prior.learned.background is not None:
+            shape = self.prior.learned.background
+            drawn = self.rng.gamma(shape + held.single) / (
+                shape / self.prior.background_per_km2 + seen.detected
+            )
+            self.hyper = replace(self.hyper, background=float(drawn))
+        return [
+            self.dressed(world, part, e)
+            for world, part, e in zip(worlds, self.tables.parts, seen.exposures, strict=True)
+        ]
+
+    def _items_proposed(self) -> Hyper:
+        learned, h = self.prior.learned, self.hyper
+        step = self.steps["items"]
+        items = h.items * (math.exp(step * self.rng.normal()) if learned.items is not None else 1.0)
+        shape = h.shape * (math.exp(step * self.rng.normal()) if learned.shape is not None else 1.0)
+        return replace(h, shape=shape, rate=shape / items)
+
+    def _detection_proposed(self, m: int) -> Hyper:
+        detection = self.hyper.detection.copy()
+        logit = math.log(detection[m] / (1.0 - detection[m])) + self.steps[m] * self.rng.normal()
+        detection[m] = min(max(1.0 / (1.0 + math.exp(-logit)), 1e-6), 1.0 - 1e-6)
+        return replace(self.hyper, detection=detection)
+
+    def _step(
+        self,
+        name: str | int | None,
+        proposed: Hyper,
+        worlds: Sequence[World],
+        held: Held,
+        seen: Seen,
+        warming: bool,
+    ) -> Seen:
+        """Take or leave a proposal with the strikes per km² and weights that go with it."""
+        if not LEAST_SHAPE <= proposed.shape <= MOST_SHAPE:
+            return seen
+        exposures = seen.exposures
+        if isinstance(name, int):
+            exposures = self._exposures(proposed.detection, worlds)
+        then = self._look(proposed, worlds, exposures)
+        proposed, forward = self._with_strikes(proposed, then, held)
+        backward = self._log_strikes(self.hyper, seen, held)
+        gain = self._log_density(proposed, then, held) - self._log_density(self.hyper, seen, held)
+        gain += backward - forward
+        taken = math.log(1.0 - self.rng.random()) < gain
+        if warming and name is not None:
+            chance = math.exp(min(gain, 0.0)) if gain == gain else 0.0
+            self.steps[name] *= math.exp((chance - ACCEPTED) * 3.0 / math.sqrt(self.tuning + 3.0))
+        if taken:
+            self.hyper = proposed
+            return then
+        return seen
+
+    # ---- what a state means
+
+    def strengths(self, detection: Array) -> Array:
+        """Strength of each layer of search."""
+        return np.asarray(self.effort.strengths(detection), dtype=np.float64)
+
+    def _boxes(self, world: World, detection: Array) -> World:
+        """The world with its stopped boxes' detections, and what they leave, as the methods have it."""
+        boxes = world.boxes
+        if not boxes.share.size:
+            return world
+        p = boxes.detection.copy()
+        known = boxes.method >= 0
+        p[known] = detection[boxes.method[known]]
+        boxes = boxes._replace(detection=p)
+        return world._replace(boxes=boxes._replace(keep=box_keep(boxes, self.strengths(detection))))
+
+    def _exposures(self, detection: Array, worlds: Sequence[World]) -> list[Images]:
+        """Exposures of each part at some detections."""
+        strengths = self.strengths(detection)
+        out = []
+        for world, part in zip(worlds, self.tables.parts, strict=True):
+            exposure = np.empty_like(part.field.exposure)
+            exposing.add_up(part.bases, strengths, exposure)
+            boxes = self._boxes(world, detection).boxes
+            extra = extra_detection(boxes, strengths)
+            exposing.stamp_cells(part.field.kernel, boxes.row, boxes.col, extra, exposure)
+            out.append(exposure)
+        return out
+
+    def _look(self, hyper: Hyper, worlds: Sequence[World], exposures: Sequence[Images]) -> Seen:
+        """Sum what the density asks for over parts and rest."""
+        sums = np.zeros(len(self.base))
+        strengths = self.strengths(hyper.detection)
+        for part, exposure in zip(self.tables.parts, exposures, strict=True):
+            exposing.seen_sums(exposure, part.active, hyper.shape, hyper.rate, sums)
+        rest = self.tables.rest
+        exposing.seen_sums_of_bins(
+            rest.footprint, rest.count, rest.exposure @ strengths, hyper.shape, hyper.rate, sums
+        )
+        unseen = np.zeros((len(self.records), len(self.base)))
+        shape, rate = self._items_of_records(hyper)
+        for n, (p, m) in enumerate(self.records):
+            recorded = self.tables.parts[p].recorded
+            high, wide = int(recorded.height[m]), int(recorded.width[m])
+            place = recorded.log_place[recorded.start[m] : recorded.start[m] + high * wide].reshape(
+                high, wide
+            )
+            exposing.unseen_by_footprint(
+                exposures[p], place, int(recorded.top[m]), int(recorded.left[m]), shape[n], rate[n], unseen[n]
+            )
+        detected = float(self.layer_sums @ strengths)
+        for world in worlds:
+            boxes = self._boxes(world, hyper.detection).boxes
+            detected += float((boxes.open - boxes.keep).sum())
+        return Seen(exposures, sums, unseen, detected * self.cell_km2)
+
+    def _items_of_records(self, hyper: Hyper) -> tuple[Array, Array]:
+        return (
+            np.where(self.own, self.own_shape, hyper.shape),
+            np.where(self.own, self.own_rate, hyper.rate),
+        )
+
+    def _held(self, worlds: Sequence[World]) -> Held:
+        columns: list[list[NDArray[np.int64]]] = [[], [], [], [], [], []]
+        single = 0
+        for p, (world, part) in enumerate(zip(worlds, self.tables.parts, strict=True)):
+            s = world.state
+            used = np.flatnonzero(s.finds[: s.top[0]] > 0)
+            single += int((s.strike == BACKGROUND).sum())
+            first = next((n for n, (q, _) in enumerate(self.records) if q == p), 0)
+            record = np.where(s.record[used] == FREE, FREE, s.record[used] + first)
+            of_part = np.full(len(used), p)
+            for column, values in zip(
+                columns,
+                (of_part, s.footprint[used], s.row[used], s.col[used], s.finds[used], record),
+                strict=True,
+            ):
+                column.append(values.astype(np.int64))
+        none = np.empty(0, dtype=np.int64)
+        return Held(*(np.concatenate([none, *column]) for column in columns), single=single)
+
+    # ---- densities
+
+    def _log_density(self, hyper: Hyper, seen: Seen, held: Held) -> float:
+        """Log density of a state up to a constant, in the coordinates of the steps."""
+        exposure = held.exposure(seen.exposures)
+        free = held.record == FREE
+        with np.errstate(divide="ignore"):
+            log_strikes = np.maximum(np.log(hyper.strikes), LOG_ZERO)
+            log_weights = np.maximum(np.log(hyper.weights), LOG_ZERO)
+        total = float(log_strikes[held.footprint[free]].sum())
+        total += float(log_items(hyper.shape, hyper.rate, held.finds[free], exposure[free]).sum())
+        total -= float(hyper.strikes @ seen.sums) * self.cell_km2
+        if self.records:
+            shape, rate = self._items_of_records(hyper)
+            known = held.record[~free]
+            total += float(log_weights[held.footprint[~free]].sum())
+            total += float(log_items(shape[known], rate[known], held.finds[~free], exposure[~free]).sum())
+            c = self.credibility
+            unseen = 1.0 - c + c * (self.outside + seen.unseen @ hyper.weights)
+            without = np.ones(len(c), dtype=bool)
+            without[known] = False
+            total += float(np.log(unseen[without]).sum())
+        if self.prior.background_per_km2 > 0:
+            total += held.single * math.log(hyper.background) - hyper.background * seen.detected
+        return total + self._log_prior(hyper) + self._log_detection(hyper.detection)
+
+    def _log_detection(self, detection: Array) -> float:
+        """Likelihood and prior of detections, on the scale of logits."""
+        total = 0.0
+        for m in self.open:
+            alpha, beta = self.methods[m].beta
+            p = float(detection[m])
+            total += (self.found[m] + alpha) * math.log(p) + (self.missed[m] + beta) * math.log1p(-p)
+        return total
+
+    def _log_prior(self, hyper: Hyper) -> float:
+        """Prior of strikes and weights (as `_log_strikes` counts them) and of items, on the scale of logarithms."""
+        learned, prior, total = self.prior.learned, self.prior, 0.0
+        strikes = float(hyper.strikes.sum())
+        if learned.strikes is not None:
+            shape = learned.strikes
+            total += (shape - 1.0) * math.log(strikes) - shape / prior.strikes_per_km2 * strikes
+        if learned.footprints is not None:
+            weights = hyper.weights[self.used]
+            powers = learned.footprints * self.base[self.used] - 1.0
+            total += float((powers * np.log(np.maximum(weights, 1e-300))).sum())
+            if learned.strikes is not None:  # from (strikes, weights) to strikes by footprint
+                total -= (len(weights) - 1) * math.log(strikes)
+        if learned.items is not None:
+            middle = (
+                math.log(prior.items_per_strike) - learned.items**2 / 2.0
+            )  # so that the prior's number is the mean
+            total -= ((math.log(hyper.items) - middle) / learned.items) ** 2 / 2.0
+        if learned.shape is not None:
+            total -= (math.log(hyper.shape / prior.items_shape) / learned.shape) ** 2 / 2.0
+        return total
+
+    # ---- strikes per km² and footprints, given all else
+
+    def _conditional(self, seen: Seen, held: Held) -> tuple[Array, Array]:
+        """Gamma shapes and rates of strikes by footprint (or the Dirichlet's shapes), one entry if weights are known."""
+        learned, prior = self.prior.learned, self.prior
+        free = np.bincount(held.footprint[held.record == FREE], minlength=len(self.base)).astype(np.float64)
+        every = np.bincount(held.footprint, minlength=len(self.base)).astype(np.float64)
+        rate = (learned.strikes or 0.0) / prior.strikes_per_km2 if learned.strikes is not None else 0.0
+        if learned.footprints is None:
+            shape = np.array([(learned.strikes or 0.0) + free.sum()])
+            return shape, np.array([rate + float(self.base @ seen.sums) * self.cell_km2])
+        shape = (learned.footprints * self.base + every)[self.used]
+        return shape, (rate + seen.sums * self.cell_km2)[self.used]
+
+    def _with_strikes(self, hyper: Hyper, seen: Seen, held: Held) -> tuple[Hyper, float]:
+        """The state with strikes and weights drawn from their conditional, and the log density of that draw."""
+        learned = self.prior.learned
+        if learned.strikes is None and learned.footprints is None:
+            return hyper, 0.0
+        shape, rate = self._conditional(seen, held)
+        drawn = np.maximum(self.rng.gamma(shape), 1e-290)
+        strikes = np.zeros(len(self.base))
+        if learned.footprints is None:
+            strikes = self.base * float(drawn[0] / rate[0])
+        elif learned.strikes is None:
+            strikes[self.used] = self.prior.strikes_per_km2 * drawn / drawn.sum()
+        else:
+            strikes[self.used] = drawn / rate
+        hyper = replace(hyper, strikes=strikes)
+        return hyper, self._log_strikes(hyper, seen, held)
+
+    def _log_strikes(self, hyper: Hyper, seen: Seen, held: Held) -> float:
+        """Log density of that draw."""
+        learned = self.prior.learned
+        if learned.strikes is None and learned.footprints is None:
+            return 0.0
+        shape, rate = self._conditional(seen, held)
+        if learned.strikes is None:
+            return float(((shape - 1.0) * np.log(np.maximum(hyper.weights[self.used], 1e-300))).sum())
+        value = (
+            hyper.strikes[self.used] if learned.footprints is not None else np.array([hyper.strikes.sum()])
+        )
+        return float(
+            (
+                shape * np.log(rate)
+                - gammaln(shape)
+                + (shape - 1.0) * np.log(np.maximum(value, 1e-300))
+                - rate * value
+            ).sum()
+        )
+
+    # ---- tables
+
+    def dressed(self, world: World, part: Part, exposure: Images) -> World:
+        """The world with this chain's present numbers in its tables."""
+        h = self.hyper
+        with np.errstate(divide="ignore"):
+            log_density = np.maximum(np.log(h.strikes * self.cell_km2), LOG_ZERO)
+            log_weight = np.maximum(np.log(h.weights), LOG_ZERO)
+        field = world.field._replace(
+            exposure=exposure, log_density=log_density, log_weight=log_weight, shape=h.shape, rate=h.rate
+        )
+        records = world.records
+        records.shape[~part.recorded.own] = h.shape
+        records.rate[~part.recorded.own] = h.rate
+        world = self._boxes(world._replace(field=field), h.detection)
+        world = world._replace(items=world.items._replace(stray=h.background * self.cell_km2))
+        tabulate_world(world)
+        return world
+
+
+def log_items(shape: Array | float, rate: Array | float, finds: NDArray[np.int64], exposure: Array) -> Array:
+    """Log weight of n finds of one strike with exposure e: a log b + log Γ(a + n)/Γ(a) − (a + n) log(b + e).
+
+    Examples
+    --------
+    >>> float(log_items(1.0, 1.0, np.array([0]), np.array([1.0]))[0]) == -math.log(2.0)
+    True
+    """
+    a, b = np.asarray(shape), np.asarray(rate)
+    return np.asarray(a * np.log(b) + gammaln(a + finds) - gammaln(a) - (a + finds) * np.log(b + exposure))

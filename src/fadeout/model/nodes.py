@@ -1,0 +1,90 @@
+"""A few states that stand for all draws where something must be summed over the whole lattice.
+
+Reads   kept draws of what is learned
+Gives   `Node`s: each stands for a group of draws that are much alike
+Knows   nothing of what is summed
+Start   at `nodes`
+
+What strikes without finds left is in closed form given what is learned, but at the price of a pass over all templates.
+So draws are halved, group by group, at the median of the figure that varies most in the group, and each group is
+represented by its mean; within a group sums follow the draws' own strikes per km², in which they are linear. The shares
+of stopped boxes are those of one draw of the group.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fadeout.model.chain import Draws
+from fadeout.model.tables import Tables
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MOST = 16  # groups of draws
+WORK = 12_000_000  # templates × groups, at most, but for LEAST
+LEAST = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One group of draws, and the state that stands for it."""
+
+    draws: Ints
+    share: float  # of all draws
+    strikes: Array  # (J,) per km² by footprint, the group's mean
+    weights: Array  # (J,)
+    shape: float
+    rate: float
+    detection: Array  # (methods,)
+    strengths: Array  # (layers,)
+    at_boxes: Array  # what search left in the cells of stopped boxes
+
+
+def nodes(tables: Tables, draws: Draws) -> list[Node]:
+    """Part the draws into groups and give the state that stands for each."""
+    h = draws.hyper
+    figures = [np.log(h.shape / h.rate), np.log(h.shape)]
+    p = np.clip(h.detection, 1e-9, 1 - 1e-9)
+    figures += list(np.log(p / (1 - p)).T)
+    table = np.stack(figures, axis=1)
+    if not len(draws.box_keep[0]) and np.ptp(table, axis=0).max(initial=0.0) < 1e-12:
+        return [_node(tables, draws, np.arange(draws.count))]
+    templates = math.prod(tables.lattice.shape) * len(tables.lattice)
+    most = int(np.clip(WORK // templates, LEAST, MOST))
+    groups = [np.arange(draws.count)]
+    while len(groups) < most:
+        groups.sort(key=len)
+        group = groups.pop()
+        if len(group) < 2:
+            groups.append(group)
+            break
+        figure = table[group, int(np.argmax(table[group].var(axis=0)))]
+        order = group[np.argsort(figure, kind="stable")]
+        groups += [order[: len(order) // 2], order[len(order) // 2 :]]
+    return [_node(tables, draws, group) for group in groups]
+
+
+def _node(tables: Tables, draws: Draws, group: Ints) -> Node:
+    h = draws.hyper.take(group)
+    p = np.clip(h.detection, 1e-9, 1 - 1e-9)
+    detection = 1.0 / (1.0 + np.exp(-np.log(p / (1 - p)).mean(axis=0))) if p.size else h.detection[0]
+    shape = float(np.exp(np.log(h.shape).mean()))
+    items = float(np.exp(np.log(h.shape / h.rate).mean()))
+    strikes = h.strikes.mean(axis=0)
+    total = float(strikes.sum())
+    return Node(
+        draws=group,
+        share=len(group) / draws.count,
+        strikes=strikes,
+        weights=strikes / total if total > 0 else tables.lattice.weights,
+        shape=shape,
+        rate=shape / items,
+        detection=detection,
+        strengths=np.asarray(tables.effort.strengths(detection)),
+        at_boxes=draws.box_keep[group[len(group) // 2]],
+    )
