@@ -12,8 +12,8 @@ Given the templates of the strikes with finds, everything else in closed form, t
     g(n, e) = a log b + log Γ(a + n) − log Γ(a) − (a + n) log(b + e),
 
 with D the area times detection, n₀ single items, F_m finds and M_m misses of method m (laid-out items included). A
-step proposes items per strike (or one method's detection) by a random walk and, with it, strikes per km² and the
-footprints' weights from their conditional Gamma or Dirichlet distribution; both are taken or left together, so that
+step proposes items per strike (or one method's detection) by a random walk and, with it, the footprints' weights from
+nearly their conditional distribution and strikes per km² from exactly theirs; all are taken or left together, so that
 the strong tie between many small strikes and few large ones does not slow the chain. docs/explanation/model.md has
 the algebra.
 """
@@ -336,7 +336,7 @@ class Learner:
         return total
 
     def _log_prior(self, hyper: Hyper) -> float:
-        """Prior of strikes and weights (as `_log_strikes` counts them) and of items, on the scale of logarithms."""
+        """Prior of strikes and of weights, each in its own coordinates, and of items, on the scale of logarithms."""
         learned, prior, total = self.prior.learned, self.prior, 0.0
         strikes = float(hyper.strikes.sum())
         if learned.strikes is not None:
@@ -346,8 +346,6 @@ class Learner:
             weights = hyper.weights[self.used]
             powers = learned.footprints * self.base[self.used] - 1.0
             total += float((powers * np.log(np.maximum(weights, 1e-300))).sum())
-            if learned.strikes is not None:  # from (strikes, weights) to strikes by footprint
-                total -= (len(weights) - 1) * math.log(strikes)
         if learned.items is not None:
             middle = (
                 math.log(prior.items_per_strike) - learned.items**2 / 2.0
@@ -359,54 +357,46 @@ class Learner:
 
     # ---- strikes per km² and footprints, given all else
 
-    def _conditional(self, seen: Seen, held: Held) -> tuple[Array, Array]:
-        """Gamma shapes and rates of strikes by footprint (or the Dirichlet's shapes), one entry if weights are known."""
-        learned, prior = self.prior.learned, self.prior
-        free = np.bincount(held.footprint[held.record == FREE], minlength=len(self.base)).astype(np.float64)
+    def _weights_shape(self, held: Held) -> Array:
+        """Shapes of the Dirichlet distribution from which weights are proposed: prior's, and strikes of each footprint."""
         every = np.bincount(held.footprint, minlength=len(self.base)).astype(np.float64)
-        rate = (learned.strikes or 0.0) / prior.strikes_per_km2 if learned.strikes is not None else 0.0
-        if learned.footprints is None:
-            shape = np.array([(learned.strikes or 0.0) + free.sum()])
-            return shape, np.array([rate + float(self.base @ seen.sums) * self.cell_km2])
-        shape = (learned.footprints * self.base + every)[self.used]
-        return shape, (rate + seen.sums * self.cell_km2)[self.used]
+        return ((self.prior.learned.footprints or 0.0) * self.base + every)[self.used]
+
+    def _strikes_gamma(self, weights: Array, seen: Seen, held: Held) -> tuple[float, float]:
+        """Shape and rate of the Gamma distribution of strikes per km², given weights and all else: exact."""
+        shape = self.prior.learned.strikes or 0.0
+        rate = shape / self.prior.strikes_per_km2
+        free = float((held.record == FREE).sum())
+        return shape + free, rate + float(weights @ seen.sums) * self.cell_km2
 
     def _with_strikes(self, hyper: Hyper, seen: Seen, held: Held) -> tuple[Hyper, float]:
-        """The state with strikes and weights drawn from their conditional, and the log density of that draw."""
-        learned = self.prior.learned
-        if learned.strikes is None and learned.footprints is None:
-            return hyper, 0.0
-        shape, rate = self._conditional(seen, held)
-        drawn = np.maximum(self.rng.gamma(shape), 1e-290)
-        strikes = np.zeros(len(self.base))
-        if learned.footprints is None:
-            strikes = self.base * float(drawn[0] / rate[0])
-        elif learned.strikes is None:
-            strikes[self.used] = self.prior.strikes_per_km2 * drawn / drawn.sum()
-        else:
-            strikes[self.used] = drawn / rate
-        hyper = replace(hyper, strikes=strikes)
+        """The state with weights, then strikes given them, drawn anew, and the log density of that draw.
+
+        Weights are drawn as if Σ w_j Σ_c [1 − (b/(b + e))^a] were the same for all weights, which it nearly is.
+        """
+        learned, weights = self.prior.learned, hyper.weights
+        if learned.footprints is not None:
+            drawn = np.maximum(self.rng.gamma(self._weights_shape(held)), 1e-290)
+            weights = np.zeros(len(self.base))
+            weights[self.used] = drawn / drawn.sum()
+        strikes = float(hyper.strikes.sum())
+        if learned.strikes is not None:
+            shape, rate = self._strikes_gamma(weights, seen, held)
+            strikes = max(float(self.rng.gamma(shape)), 1e-290) / rate
+        hyper = replace(hyper, strikes=strikes * weights)
         return hyper, self._log_strikes(hyper, seen, held)
 
     def _log_strikes(self, hyper: Hyper, seen: Seen, held: Held) -> float:
         """Log density of that draw."""
-        learned = self.prior.learned
-        if learned.strikes is None and learned.footprints is None:
-            return 0.0
-        shape, rate = self._conditional(seen, held)
-        if learned.strikes is None:
-            return float(((shape - 1.0) * np.log(np.maximum(hyper.weights[self.used], 1e-300))).sum())
-        value = (
-            hyper.strikes[self.used] if learned.footprints is not None else np.array([hyper.strikes.sum()])
-        )
-        return float(
-            (
-                shape * np.log(rate)
-                - gammaln(shape)
-                + (shape - 1.0) * np.log(np.maximum(value, 1e-300))
-                - rate * value
-            ).sum()
-        )
+        learned, weights, total = self.prior.learned, hyper.weights, 0.0
+        if learned.footprints is not None:
+            powers = self._weights_shape(held) - 1.0
+            total += float((powers * np.log(np.maximum(weights[self.used], 1e-300))).sum())
+        if learned.strikes is not None:
+            shape, rate = self._strikes_gamma(weights, seen, held)
+            strikes = max(float(hyper.strikes.sum()), 1e-300)
+            total += shape * math.log(rate) + (shape - 1.0) * math.log(strikes) - rate * strikes
+        return total
 
     # ---- tables
 
