@@ -327,6 +327,36 @@ def tabulate_record_row(
 
 
 @compiled
+def rescale(world: World, strikes: Any, weights: Any) -> None:
+    """Bring tables up to date after strikes per km² by footprint, and footprints' weights, grew by these factors (J,).
+
+    The records' chances of nothing found, `records.unseen`, must be up to date before.
+    """
+    field, items, records = world.field, world.items, world.records
+    shapes = field.kernel.shape[0]
+    for j in range(shapes):
+        factor = np.float32(strikes[j])
+        for r in range(field.joined.shape[1]):
+            line = field.joined[j, r]
+            for c in range(line.size):
+                line[c] *= factor
+    for i in range(items.row.size):
+        items.fresh[i] = 0.0
+        for j in range(shapes):
+            for o in range(items.fresh_rows.shape[2]):
+                items.fresh_rows[i, j, o] *= strikes[j]
+                items.fresh[i] += items.fresh_rows[i, j, o]
+    for m in range(records.top.size):
+        size = records.height[m] * records.width[m]
+        for j in range(shapes):
+            start = shapes * records.start[m] + j * size
+            for n in range(start, start + size):
+                records.joined[n] *= np.float32(weights[j])
+    for i in range(items.row.size):
+        tabulate_records(world, i)
+
+
+@compiled
 def list_members(world: World, k: int, into: Any) -> int:
     """List the items of slot k; give how many."""
     state = world.state

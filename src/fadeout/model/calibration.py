@@ -14,7 +14,7 @@ ground of the first, and items laid out for one of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -131,8 +131,8 @@ class _Case:
 
 
 @dataclass(frozen=True, eq=False)
-class _Outcome:
-    """One data set, fitted."""
+class Outcome:
+    """One data set, fitted: plain values, so that a study can be kept and gone on with."""
 
     rank: float
     held: tuple[bool, ...]  # per level of LEVELS
@@ -149,18 +149,24 @@ def calibration(
     seed: int,
     *,
     learned: bool = False,
+    known: Sequence[Outcome] = (),
+    keep: Callable[[Outcome], None] = lambda outcome: None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Calibration:
-    """Simulate and fit `sets` data sets, with everything learned or nothing, and compare what was stated with what was true."""
+    """Simulate and fit `sets` data sets, everything learned or nothing, and compare what was stated with what was true.
+
+    `known` are the outcomes of the first sets, from an earlier call with the same seed; `keep` is told each new one.
+    """
     report = progress or (lambda done, words: None)
-    outcomes = []
-    for number in range(sets):
+    outcomes = list(known[:sets])
+    for number in range(len(outcomes), sets):
         outcomes.append(_one(np.random.SeedSequence([seed, number]), learned))
+        keep(outcomes[-1])
         report((number + 1) / sets, f"{number + 1} of {sets} data sets")
     return _gathered(outcomes)
 
 
-def _gathered(outcomes: list[_Outcome]) -> Calibration:
+def _gathered(outcomes: list[Outcome]) -> Calibration:
     ranks = np.array([outcome.rank for outcome in outcomes])
     held = np.array([outcome.held for outcome in outcomes])
     shares = [
@@ -325,7 +331,7 @@ def covered(passes: NDArray[np.int64]) -> tuple[Coverage, ...]:
     )
 
 
-def _one(seed: np.random.SeedSequence, learned: bool) -> _Outcome:
+def _one(seed: np.random.SeedSequence, learned: bool) -> Outcome:
     case = _learned_case(seed) if learned else _fixed_case(seed)
     truth, rng = case.truth, np.random.default_rng(seed.spawn(1)[0])
     posterior = fit(
@@ -338,7 +344,7 @@ def _one(seed: np.random.SeedSequence, learned: bool) -> _Outcome:
     for level in LEVELS:
         low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
         held.append(bool(low <= true <= high))
-    return _Outcome(
+    return Outcome(
         rank=randomised_rank(draws, true, rng),
         held=tuple(held),
         p_none=tuple(posterior.p_none_in(region) for region in regions),

@@ -125,12 +125,13 @@ class Chain:
     ) -> None:
         """Move on by `sweeps`; keep traces and evenly spaced states if asked; leave early when `stop` is set."""
         step = max(1, sweeps // min(max(KEPT, KEPT_SMALL // max(self.tables.count, 1)), 2000))
+        at_once = LEARN_EVERY if self.tables.learns else max(sweeps, 1)
         done = 0
         while done < sweeps and not stop.is_set():
             length = min(step, sweeps - done)
             trace = np.zeros((length, 2 + self.learned_figures().size))
-            for start in range(0, length, LEARN_EVERY):
-                self._sweep(trace[start : start + LEARN_EVERY], warming=not keep)
+            for start in range(0, length, at_once):
+                self._sweep(trace[start : start + at_once], warming=not keep)
             moved(length)
             if keep:
                 self.traces.append(trace)

@@ -102,6 +102,11 @@ class Searches:
     reports: int | None = None
     most: float = 1.0
 
+    @cached_property
+    def passes(self) -> NDArray[np.int64]:
+        """How often each method went over each coverage, shape (coverages, methods)."""
+        return np.array([one.passes for one in self.covered], dtype=np.int64).reshape(-1, len(self.methods))
+
     @property
     def means(self) -> NDArray[np.float64]:
         """Detection of each method before any data, shape (methods,)."""
@@ -109,16 +114,15 @@ class Searches:
 
     def strengths(self, detection: NDArray[np.float64]) -> NDArray[np.float64]:
         """Combined detection of each coverage, for detections of shape (…, methods); shape (…, coverages)."""
-        p = np.asarray(detection, dtype=np.float64)
-        out = np.empty((*p.shape[:-1], len(self.covered)))
-        for c, covered in enumerate(self.covered):
-            passes = np.array(covered.passes)
-            together = 1.0 - np.prod((1.0 - p) ** passes, axis=-1)
-            if passes.sum() > 1:
-                best = np.where(passes > 0, p, 0.0).max(axis=-1)
-                together = np.maximum(best, np.minimum(together, self.most))
-            out[..., c] = together
-        return out
+        p = np.asarray(detection, dtype=np.float64)[..., None, :]
+        passes = self.passes
+        together = 1.0 - ((1.0 - p) ** passes).prod(axis=-1)
+        if self.most >= 1.0:
+            return np.asarray(together)
+        best = np.where(passes > 0, p, 0.0).max(axis=-1, initial=0.0)
+        return np.asarray(
+            np.where(passes.sum(axis=-1) > 1, np.maximum(best, np.minimum(together, self.most)), together)
+        )
 
     def detected(self, *, reports: bool) -> NDArray[np.float64]:
         """P(x) at the detections believed before, with or without what residents report."""

@@ -23,12 +23,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from fadeout.model import exposing
+from fadeout.model import blocks, exposing
 from fadeout.model.tables import LOG_ZERO, Part, Tables, box_keep, extra_detection, means, tabulate_world
 from fadeout.model.world import BACKGROUND, FREE, World
 
@@ -39,6 +40,9 @@ STEP = 0.5  # first step of a random walk, in logarithms or logits
 ACCEPTED = 0.35  # share of steps to be accepted, to which warm-up tunes their length (Gelman et al. 1996: 0.23 to 0.44)
 LEAST_SHAPE = 0.02  # items_shape below this is not followed: nine strikes of ten would leave nothing
 MOST_SHAPE = 50.0  # nor above this, where the numbers of items are as good as Poisson
+LEAST_WEIGHT = 1e-12  # of a footprint: smaller weights come once in millions of draws
+BINNED = 300_000  # templates of all parts from which sums over them are taken over bins of exposures
+FAR = 1e3  # tables whose entries grow or shrink by more are made anew, not multiplied
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,7 @@ class Seen:
     sums: Array  # (J,), Σ_c [1 − (b/(b + e))^a]
     unseen: Array  # (records, J), P(nothing found of it) by footprint, without the part outside the lattice
     detected: float  # D, km²
+    binned: Any = None  # the parts' exposures in bins, where they are many
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +92,11 @@ class Held:
 
     def exposure(self, exposures: Sequence[Images]) -> Array:
         """Exposure of each of these strikes."""
-        values = [
-            exposures[p][j, r, c]
-            for p, j, r, c in zip(self.part, self.footprint, self.row, self.col, strict=True)
-        ]
-        return np.array(values, dtype=np.float64)
+        values = np.empty(len(self.part))
+        for p in np.unique(self.part):
+            of = self.part == p
+            values[of] = exposures[p][self.footprint[of], self.row[of], self.col[of]]
+        return values
 
 
 class Learner:
@@ -118,6 +123,10 @@ class Learner:
         )
         self.found, self.missed = self._counts()
         self.hyper = self._begin()
+        self.tabulated: Hyper | None = None
+        self.seen: Seen | None = None
+        self.boxes = any(part.boxes.share.size for part in tables.parts)
+        self.large = sum(part.field.exposure.size for part in tables.parts) > BINNED
 
     # ---- the beginning
 
@@ -157,7 +166,9 @@ class Learner:
     def move(self, worlds: list[World], warming: bool) -> list[World]:
         """Draw all that is learned anew, given the strikes; give the worlds with their tables brought up to date."""
         held = self._held(worlds)
-        seen = self._look(self.hyper, worlds, [world.field.exposure for world in worlds])
+        seen = self.seen
+        if seen is None or self.boxes:  # shares of stopped boxes were drawn since
+            seen = self._look(self.hyper, worlds, [world.field.exposure for world in worlds])
         self.tuning += warming
         if self.prior.learned.items is not None or self.prior.learned.shape is not None:
             seen = self._step("items", self._items_proposed(), worlds, held, seen, warming)
@@ -171,6 +182,10 @@ class Learner:
                 shape / self.prior.background_per_km2 + seen.detected
             )
             self.hyper = replace(self.hyper, background=float(drawn))
+        self.seen = seen
+        before, self.tabulated = self.tabulated, self.hyper
+        if before is not None and self._only_strikes_moved(before):
+            return self._rescaled(before, worlds, seen)
         return [
             self.dressed(world, part, e)
             for world, part, e in zip(worlds, self.tables.parts, seen.exposures, strict=True)
@@ -250,10 +265,10 @@ class Learner:
 
     def _look(self, hyper: Hyper, worlds: Sequence[World], exposures: Sequence[Images]) -> Seen:
         """Sum what the density asks for over parts and rest."""
-        sums = np.zeros(len(self.base))
         strengths = self.strengths(hyper.detection)
-        for part, exposure in zip(self.tables.parts, exposures, strict=True):
-            exposing.seen_sums(exposure, part.active, hyper.shape, hyper.rate, sums)
+        known = self.seen.binned if self.seen is not None and self.seen.exposures is exposures else None
+        binned = known if known is not None and not self.boxes else self._binned(exposures)
+        sums = self._sums(hyper, exposures, binned)
         rest = self.tables.rest
         exposing.seen_sums_of_bins(
             rest.footprint, rest.count, rest.exposure @ strengths, hyper.shape, hyper.rate, sums
@@ -273,7 +288,27 @@ class Learner:
         for world in worlds:
             boxes = self._boxes(world, hyper.detection).boxes
             detected += float((boxes.open - boxes.keep).sum())
-        return Seen(exposures, sums, unseen, detected * self.cell_km2)
+        return Seen(exposures, sums, unseen, detected * self.cell_km2, binned)
+
+    def _binned(self, exposures: Sequence[Images]) -> tuple[NDArray[np.int64], Array, Array] | None:
+        """The parts' centres in bins of much the same exposure, where they are many: footprint, count, exposure."""
+        if not self.large:
+            return None
+        count, total = np.zeros((2, len(self.base), exposing.BINS))
+        for part, exposure in zip(self.tables.parts, exposures, strict=True):
+            exposing.bin_exposures(exposure, part.active, count, total)
+        some = np.nonzero(count)
+        return some[0], count[some], total[some] / count[some]
+
+    def _sums(self, hyper: Hyper, exposures: Sequence[Images], binned: Any) -> Array:
+        """Σ over the parts' centres of 1 − (b/(b + e))^a, by footprint."""
+        sums = np.zeros(len(self.base))
+        if binned is not None:
+            exposing.seen_sums_of_bins(*binned, hyper.shape, hyper.rate, sums)
+            return sums
+        for part, exposure in zip(self.tables.parts, exposures, strict=True):
+            exposing.seen_sums(exposure, part.active, hyper.shape, hyper.rate, sums)
+        return sums
 
     def _items_of_records(self, hyper: Hyper) -> tuple[Array, Array]:
         return (
@@ -378,7 +413,7 @@ class Learner:
         if learned.footprints is not None:
             drawn = np.maximum(self.rng.gamma(self._weights_shape(held)), 1e-290)
             weights = np.zeros(len(self.base))
-            weights[self.used] = drawn / drawn.sum()
+            weights[self.used] = np.maximum(drawn / drawn.sum(), LEAST_WEIGHT)
         strikes = float(hyper.strikes.sum())
         if learned.strikes is not None:
             shape, rate = self._strikes_gamma(weights, seen, held)
@@ -400,20 +435,53 @@ class Learner:
 
     # ---- tables
 
-    def dressed(self, world: World, part: Part, exposure: Images) -> World:
-        """The world with this chain's present numbers in its tables."""
+    def _only_strikes_moved(self, before: Hyper) -> bool:
+        """Whether tables need only be multiplied: strikes and weights moved, and not too far."""
+        now = self.hyper
+        same = (before.shape, before.rate) == (now.shape, now.rate)
+        if not same or not np.array_equal(before.detection, now.detection):
+            return False
+        with np.errstate(divide="ignore"):
+            moved = np.abs(np.log(now.strikes[self.used] / before.strikes[self.used]))
+            turned = np.abs(np.log(now.weights[self.used] / before.weights[self.used]))
+        return bool(max(moved.max(), turned.max()) < math.log(FAR))
+
+    def _rescaled(self, before: Hyper, worlds: Sequence[World], seen: Seen) -> list[World]:
+        """The worlds with their tables multiplied by how strikes and weights moved."""
+        now = self.hyper
+        strikes, weights = np.ones((2, len(self.base)))
+        strikes[self.used] = now.strikes[self.used] / before.strikes[self.used]
+        weights[self.used] = now.weights[self.used] / before.weights[self.used]
+        unseen = self.outside + seen.unseen @ now.weights
+        out = []
+        for p, world in enumerate(worlds):
+            mine = [n for n, (q, _) in enumerate(self.records) if q == p]
+            world.records.unseen[:] = unseen[mine]
+            world = self._believing(world)
+            blocks.rescale(world, strikes, weights)
+            out.append(world)
+        return out
+
+    def _believing(self, world: World) -> World:
+        """The world with this chain's present numbers, its tables left as they are."""
         h = self.hyper
         with np.errstate(divide="ignore"):
             log_density = np.maximum(np.log(h.strikes * self.cell_km2), LOG_ZERO)
             log_weight = np.maximum(np.log(h.weights), LOG_ZERO)
         field = world.field._replace(
-            exposure=exposure, log_density=log_density, log_weight=log_weight, shape=h.shape, rate=h.rate
+            log_density=log_density, log_weight=log_weight, shape=h.shape, rate=h.rate
         )
-        records = world.records
-        records.shape[~part.recorded.own] = h.shape
-        records.rate[~part.recorded.own] = h.rate
-        world = self._boxes(world._replace(field=field), h.detection)
-        world = world._replace(items=world.items._replace(stray=h.background * self.cell_km2))
+        items = world.items._replace(stray=h.background * self.cell_km2)
+        return world._replace(field=field, items=items)
+
+    def dressed(self, world: World, part: Part, exposure: Images) -> World:
+        """The world with this chain's present numbers in its tables."""
+        h = self.hyper
+        world = self._believing(world)
+        world = world._replace(field=world.field._replace(exposure=exposure))
+        world.records.shape[~part.recorded.own] = h.shape
+        world.records.rate[~part.recorded.own] = h.rate
+        world = self._boxes(world, h.detection)
         tabulate_world(world)
         return world
 

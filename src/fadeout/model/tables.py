@@ -39,6 +39,7 @@ BINS_AN_OCTAVE = (
     16  # of the exposures of the rest: a bin is 6 % wide, and its mean is kept, so that sums over
 )
 # 1 − (b/(b + e))^a are right to half the variance within bins times the curvature, below 2e-4 of themselves
+MOST_PARTS = 16  # parts; more are gathered by where they lie, since each costs time of its own in every sweep
 MIXES = 8  # levels by which bins tell apart how much each layer of search gives to an exposure
 
 
@@ -215,7 +216,19 @@ def _labels(
         high, wide = support.log_place.shape
         reached[support.top : support.top + high, support.left : support.left + wide] = True
     labels, count = ndimage.label(reached, structure=np.ones((3, 3)), output=np.int32)
-    return labels, int(count)
+    return _gathered(labels, int(count))
+
+
+def _gathered(labels: NDArray[np.int32], count: int) -> tuple[NDArray[np.int32], int]:
+    """Gather parts that begin in the same of a few tiles of the lattice, where there are many."""
+    if count <= MOST_PARTS:
+        return labels, count
+    tiles = math.isqrt(MOST_PARTS)
+    high, wide = labels.shape
+    corners = [(w[0].start + w[0].stop, w[1].start + w[1].stop) for w in ndimage.find_objects(labels)]
+    tile = [r * tiles // (2 * high) * tiles + c * tiles // (2 * wide) for r, c in corners]
+    names, of = np.unique(tile, return_inverse=True)
+    return np.concatenate([[0], of + 1]).astype(np.int32)[labels], len(names)
 
 
 def _rest(bases: Sequence[Images], labels: NDArray[np.int32], strengths: Array) -> Rest:
@@ -309,7 +322,7 @@ def _no_scratch() -> Scratch:
 
 def tabulate_world(world: World) -> None:
     """Fill all that follows from exposures and from what is believed of strikes, records and background."""
-    field, items, records = world.field, world.items, world.records
+    field = world.field
     exposing.tabulate_field(
         field.exposure, field.log_density, field.shape, field.rate, field.log_rate, field.joined
     )
