@@ -2,8 +2,9 @@
 
 ./run python benchmarks/calibration.py --sets 200 --seed 1 [--learned] [--keep FILE] [--json FILE]
 
---learned has everything learned (strikes per km², items per strike and their shape, background, footprints' weights, the
-detection of two methods). --keep writes each data set to a file as it is done, and goes on from there. Exit code 0 where every line holds, 1 where one does not. All data are SIMULATED.
+--learned has everything learned (strikes per km², items per strike and their shape, background, footprints' weights,
+the detection of two methods). --keep writes each data set to a file as it is done, and goes on from there.
+Exit code 0 where every line holds, 1 where one does not. All data are SIMULATED.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -385,7 +386,7 @@ def _regions() -> list[NDArray[np.bool_]]:
     return [whole, part, small]
 
 
-def randomised_rank(draws: NDArray[np.generic], true: float, rng: np.random.Generator) -> float:
+def randomised_rank(draws: NDArray[Any], true: float, rng: np.random.Generator) -> float:
     """Rank of the truth among the draws, ties broken at random, in 0 to 1; uniform if both are alike.
 
     Examples

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,15 +190,22 @@ class Chain:
                 exposure.append(world.field.exposure[footprint, row, col])
                 for column, values in zip(columns, (footprint, row + part.top, col + part.left), strict=True):
                     column.append(values)
-            places = [_joined(column, np.int32) for column in columns]
             self.kept.append(
                 _Kept(
-                    *places, finds, record, _joined(exposure, np.float32), strike_of, keep, self.learner.hyper
+                    _joined(columns[0], np.int32),
+                    _joined(columns[1], np.int32),
+                    _joined(columns[2], np.int32),
+                    finds,
+                    record,
+                    _joined(exposure, np.float32),
+                    strike_of,
+                    keep,
+                    self.learner.hyper,
                 )
             )
 
     def trace(self) -> Array:
-        """All kept figures, shape (sweeps, 2 + learned): known strikes' remaining items, their number, what is learned."""
+        """All kept figures, (sweeps, 2 + learned): known strikes' remaining items, their number, what is learned."""
         return np.concatenate(self.traces)
 
 
@@ -256,7 +263,7 @@ def _records(world: World, part: Part, used: NDArray[np.int64]) -> NDArray[np.in
     return np.where(mine == FREE, FREE, np.append(part.records, FREE)[mine]).astype(np.int32)
 
 
-def _joined(parts: Sequence[NDArray[np.generic]], kind: type) -> NDArray[np.generic]:
+def _joined(parts: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
     return np.concatenate([np.empty(0, dtype=kind), *parts])
 
 

@@ -197,8 +197,9 @@ def check_effort(
     excluded: ArrayLike | None = None,
 ) -> Effort:
     """Check effort, reporting, stopped boxes and excluded ground against the grid; raise ValueError with the cell."""
-    searches = effort if isinstance(effort, Searches) else None
-    if searches is not None:
+    searches = None
+    if isinstance(effort, Searches):
+        searches = effort
         _check_searches(grid, searches, stopped)
         if reporting is not None:
             raise ValueError(

@@ -18,7 +18,6 @@ import numpy as np
 
 from fadeout.model.compiled import compiled, compiled_fast
 
-
 BINS = 24 * 16 + 2  # from exposures below 2^-24, which find nothing, to 1
 FIRST_BIN = (127 - 24) << 4
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-KINDS = ("gaussian", "heavy")
+KINDS = ("gaussian", "heavy", "ring")
 TAIL_SHARE = 0.04  # heavy = 0.96 N(Σ) + 0.04 N(1.8² Σ): docs/explanation/model.md, "Footprints"
 TAIL_SCALE = 1.8
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """One footprint shape: a Gaussian (`kind="gaussian"`) or one with a heavy tail (`kind="heavy"`).
+    """One footprint shape: a Gaussian (`kind="gaussian"`), one with a heavy tail ("heavy"), or a hollow one ("ring").
 
     `bearing_deg` is the direction of the long axis, clockwise from north; `weight` its prior weight among the
     shapes (weights are normalised over the shapes of a prior).
@@ -44,7 +44,7 @@ class Footprint:
 
     @property
     def reach_m(self) -> float:
-        """Distance beyond which no item is expected: 3 of the largest standard deviation, 4 with a heavy tail."""
+        """Distance beyond which no item is expected: 3 of the largest standard deviation, 4 of other kinds."""
         return (3.0 if self.kind == "gaussian" else 4.0) * max(self.sigma_major_m, self.sigma_minor_m)
 
     def scaled(self, factor: float) -> Footprint:
@@ -94,5 +94,7 @@ def kernels(footprints: Sequence[Footprint], cell_m: float) -> NDArray[np.float6
         if footprint.kind == "heavy":
             tail = np.exp(-squared / (2 * TAIL_SCALE**2)) / TAIL_SCALE**2
             density = (1 - TAIL_SHARE) * density + TAIL_SHARE * tail
+        if footprint.kind == "ring":  # nothing at the centre, most at √2 standard deviations
+            density *= squared
         table[:] = density / density.sum()
     return tables

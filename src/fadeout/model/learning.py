@@ -110,7 +110,7 @@ class Learner:
         self.base = tables.lattice.weights
         self.used = self.base > 0
         self.cell_km2 = tables.lattice.grid.cell_km2
-        self.steps = {"items": STEP, **{m: STEP for m in self.open}}
+        self.steps: dict[str | int, float] = {"items": STEP, **dict.fromkeys(self.open, STEP)}
         self.tuning = 0
         self.records = [(p, m) for p, part in enumerate(tables.parts) for m in range(len(part.records))]
         self.credibility = np.array([tables.parts[p].recorded.credibility[m] for p, m in self.records])
@@ -304,7 +304,8 @@ class Learner:
         """Σ over the parts' centres of 1 − (b/(b + e))^a, by footprint."""
         sums = np.zeros(len(self.base))
         if binned is not None:
-            exposing.seen_sums_of_bins(*binned, hyper.shape, hyper.rate, sums)
+            footprint, count, exposure = binned
+            exposing.seen_sums_of_bins(footprint, count, exposure, hyper.shape, hyper.rate, sums)
             return sums
         for part, exposure in zip(self.tables.parts, exposures, strict=True):
             exposing.seen_sums(exposure, part.active, hyper.shape, hyper.rate, sums)
@@ -319,7 +320,7 @@ class Learner:
     def _held(self, worlds: Sequence[World]) -> Held:
         columns: list[list[NDArray[np.int64]]] = [[], [], [], [], [], []]
         single = 0
-        for p, (world, part) in enumerate(zip(worlds, self.tables.parts, strict=True)):
+        for p, world in enumerate(worlds):
             s = world.state
             used = np.flatnonzero(s.finds[: s.top[0]] > 0)
             single += int((s.strike == BACKGROUND).sum())
@@ -333,7 +334,8 @@ class Learner:
             ):
                 column.append(values.astype(np.int64))
         none = np.empty(0, dtype=np.int64)
-        return Held(*(np.concatenate([none, *column]) for column in columns), single=single)
+        part, footprint, row, col, finds, record = (np.concatenate([none, *column]) for column in columns)
+        return Held(part, footprint, row, col, finds, record, single)
 
     # ---- densities
 
@@ -393,9 +395,9 @@ class Learner:
     # ---- strikes per km² and footprints, given all else
 
     def _weights_shape(self, held: Held) -> Array:
-        """Shapes of the Dirichlet distribution from which weights are proposed: prior's, and strikes of each footprint."""
+        """Shapes of the Dirichlet distribution that proposes weights: the prior's and strikes of each footprint."""
         every = np.bincount(held.footprint, minlength=len(self.base)).astype(np.float64)
-        return ((self.prior.learned.footprints or 0.0) * self.base + every)[self.used]
+        return np.asarray(((self.prior.learned.footprints or 0.0) * self.base + every)[self.used])
 
     def _strikes_gamma(self, weights: Array, seen: Seen, held: Held) -> tuple[float, float]:
         """Shape and rate of the Gamma distribution of strikes per km², given weights and all else: exact."""

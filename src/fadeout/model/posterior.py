@@ -178,12 +178,10 @@ class Posterior:
         mean = rng.gamma(taken.shape[strike] + taken.finds[strike]) / taken.rate[strike] * share[strike]
         known = np.bincount(np.repeat(np.arange(draws), sizes), weights=rng.poisson(mean), minlength=draws)
         background = rng.poisson((self.stray * self.left.sums(weights))[chosen])
-        return (
-            known.astype(np.int64)
-            + background
-            + self.unseen_records.draw_totals(weights, chosen, rng)
-            + self.unseen.draw_totals(weights, chosen, rng)
-        )
+        totals: NDArray[np.int64] = known.astype(np.int64) + background
+        totals += self.unseen_records.draw_totals(weights, chosen, rng)
+        totals += self.unseen.draw_totals(weights, chosen, rng)
+        return totals
 
     def known_by_label(self, labels: ArrayLike, n: int) -> Array:
         """Per draw, expected remaining items of strikes with finds by label, shape (D, n); cells below 0 are ignored."""

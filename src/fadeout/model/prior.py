@@ -43,8 +43,8 @@ class Learning:
 
     strikes: shape of the Gamma distribution of strikes per km² about its mean (1 is an exponential distribution);
     items: standard deviation of the logarithm of items per strike, the prior's number being the mean; shape: the same
-    of `items_shape`, its number being the median; background: Gamma shape as for strikes; footprints: concentration of the
-    Dirichlet distribution of the footprints' weights about those given (as sure as after so many strikes).
+    of `items_shape`, its number being the median; background: Gamma shape as for strikes; footprints: concentration of
+    the Dirichlet distribution of the footprints' weights about those given (as sure as after so many strikes).
     """
 
     strikes: float | None = None

@@ -169,7 +169,7 @@ def known_total(world: World) -> tuple[float, int]:
 def sweep(
     world: World, rng: Any, sweeps: int, proposals: float, swept: int, cover_every: int, trace: Any
 ) -> None:
-    """Move one part of a chain on after `swept` sweeps; add to trace (sweeps, 2) what known strikes left, and their number."""
+    """Move one part of a chain on after `swept` sweeps; add to trace what known strikes left, and their number."""
     state = world.state
     for s in range(sweeps):
         for i in range(state.strike.size):

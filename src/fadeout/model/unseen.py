@@ -230,7 +230,8 @@ class UnseenStrikes:
 
     def density(self, j: int) -> Image:
         """U_j over centres, mean over draws."""
-        return self.sums[0][j]
+        image: Image = self.sums[0][j]
+        return image
 
     def rate(self, j: int) -> Image:
         """B over centres: the rate that keeps the mean of the expected items."""
@@ -307,9 +308,8 @@ class UnseenStrikes:
             a, b = hyper.shape[draw], hyper.rate[draw]
             rate = b + self.exposed.at(footprint, row, col, draw)
             empty = rng.random(len(of)) < (b / rate) ** a
-            of, row, col, footprint, draw, a, rate = (
-                values[empty] for values in (of, row, col, footprint, draw, a, rate)
-            )
+            of, row, col, footprint, draw = (values[empty] for values in (of, row, col, footprint, draw))
+            a, rate = a[empty], rate[empty]
             share = sum(
                 left.factor[draw, p] * layer[j, row, col] for p, layer in enumerate(layers)
             ) + np.zeros(len(of))
