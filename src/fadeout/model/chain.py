@@ -29,7 +29,8 @@ KEPT_SMALL = 4_000  # finds × partitions kept per chain and block, where that i
 REDRAWN = 64  # finds × templates drawn anew for each kept partition, where that is more than one (at most 8)
 PROPOSALS = 1 / 80  # split or merge proposals a sweep and find
 COVER_EVERY = 4  # sweeps between two draws of all stopped boxes' shares
-LEARN_EVERY = 4  # sweeps between two draws of what is learned
+LEARN_EVERY = 1  # sweeps between two draws of what is learned
+LEARN_LARGE = 3  # the same where there are so many templates that a draw takes longer than a sweep
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +105,7 @@ class Chain:
         self.learner = Learner(self.tables, self.rng)
         self.worlds = [_world(part, self.tables.learns) for part in self.tables.parts]
         self.swept = 0
+        self.learn_every = LEARN_LARGE if self.learner.large else LEARN_EVERY
         if self.tables.learns:
             self.worlds = [
                 self.learner.dressed(world, part, world.field.exposure)
@@ -125,7 +127,7 @@ class Chain:
     ) -> None:
         """Move on by `sweeps`; keep traces and evenly spaced states if asked; leave early when `stop` is set."""
         step = max(1, sweeps // min(max(KEPT, KEPT_SMALL // max(self.tables.count, 1)), 2000))
-        at_once = LEARN_EVERY if self.tables.learns else max(sweeps, 1)
+        at_once = self.learn_every if self.tables.learns else max(sweeps, 1)
         done = 0
         while done < sweeps and not stop.is_set():
             length = min(step, sweeps - done)
@@ -144,8 +146,9 @@ class Chain:
         for world in self.worlds:
             proposals = world.items.row.size * PROPOSALS
             sampler.sweep(world, self.rng, len(trace), proposals, self.swept, COVER_EVERY, found)
+        before = self.swept // self.learn_every
         self.swept += len(trace)
-        if self.tables.learns:
+        if self.tables.learns and self.swept // self.learn_every > before:
             self.worlds = self.learner.move(self.worlds, warming)
         trace[:, :2] = found
         trace[:, 2:] = self.learned_figures()

@@ -174,7 +174,8 @@ class Learner:
             seen = self._step("items", self._items_proposed(), worlds, held, seen, warming)
         elif self.prior.learned.strikes is not None or self.prior.learned.footprints is not None:
             seen = self._step(None, self.hyper, worlds, held, seen, warming)
-        for m in self.open:
+        if self.open:  # one method at a time: exposures of all templates are made anew for it
+            m = self.open[int(self.rng.integers(len(self.open)))]
             seen = self._step(m, self._detection_proposed(m), worlds, held, seen, warming)
         if self.prior.learned.background is not None:
             shape = self.prior.learned.background
