@@ -13,7 +13,7 @@ from shapely import LineString, Point, box
 from fadeout.errors import AreaTooLarge, InputRefused
 from fadeout.jobs import gridding
 from fadeout.jobs.gridding import Gridded, to_grid
-from fadeout.model import fit
+from fadeout.jobs.refits import fitted
 from fadeout.records.kinds import EvidencePoint, Origin, SearchedArea, StrikeRecord, Survey
 from fadeout.records.profile import Method, Profile, load
 
@@ -343,18 +343,7 @@ def test_the_model_takes_what_gridding_gives() -> None:
         strike("K", 300, 300),
         excluded=ground(700, 700, 100, 100),
     )
-    posterior = fit(
-        grid.grid,
-        grid.effort,
-        grid.finds,
-        grid.prior,
-        stopped=grid.stopped,
-        reporting=grid.reporting,
-        excluded=grid.excluded,
-        find_search=grid.find_search,
-        chains=2,
-        sweeps=50,
-    )
+    posterior = fitted(grid, 1, chains=2, sweeps=50)
     assert posterior.expected_remaining[grid.excluded].sum() == 0
 
 

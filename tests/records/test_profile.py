@@ -98,8 +98,9 @@ def test_a_profile_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 
 def test_a_detection_may_be_a_beta_prior(tmp_path: Path) -> None:
-    path = copied(tmp_path, "detection = 0.5", "detection_alpha = 6\ndetection_beta = 2")
-    assert profiles.load(path).methods["visual"].detection == 0.75
+    path = copied(tmp_path, "detection = 0.5\ncertainty = 8", "detection_alpha = 6\ndetection_beta = 2")
+    method = profiles.load(path).methods["visual"]
+    assert (method.detection, method.sureness) == (0.75, 8)
 
 
 @pytest.mark.parametrize("name", ["technical_survey", "Technical Survey", " technical-survey "])

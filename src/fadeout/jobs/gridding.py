@@ -1,9 +1,9 @@
 """Where records and model meet: geometry becomes arrays; units, CRS and "searched or not" are settled here.
 
 Reads   a `Survey` in one metric CRS, a profile
-Gives   `Gridded`: the grid, effort, finds, stopped boxes, prior; "not searched" is kept apart from "found nothing"
+Gives   `Gridded`: the grid, search, finds, stopped boxes, prior; "not searched" is kept apart from "found nothing"
 Knows   cells, and what each kind of record is to the model; nothing of files
-Start   at `to_grid`; how polygons cut cells stands in `overlay`
+Start   at `to_grid`; how polygons cut cells stands in `overlay`, what was searched by which method in `searching`
 
 Symbols: p detection, keep(x) = Σ over pieces of a cell (area share) · Π over searches of the piece (1 − p).
 """
@@ -16,25 +16,26 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
-from shapely.geometry.base import BaseGeometry
+from scipy.special import polygamma
 
 from fadeout.errors import AreaTooLarge, InputRefused, Problem
-from fadeout.jobs import overlay
+from fadeout.jobs import overlay, searching
 from fadeout.jobs.intake_checks import SIGMAS, effective, position_error
 from fadeout.model import Footprint, Grid, Prior, RecordedStrike, StoppedBox
+from fadeout.model.effort import Searches
 from fadeout.model.footprints import reach_cells
-from fadeout.records.kinds import EvidencePoint, SearchedArea, StrikeRecord, Survey
-from fadeout.records.profile import FootprintShape, Profile, method_key
+from fadeout.model.prior import Learning
+from fadeout.records.kinds import EvidencePoint, StrikeRecord, Survey
+from fadeout.records.profile import FIXED, FootprintShape, Profile
 
 # What a fit holds at once: each template (a centre and a footprint shape) in about ten single-precision arrays, each
 # cell in about twenty-five double-precision ones. Measured high rather than low.
 BYTES_PER_TEMPLATE = 40
 BYTES_PER_CELL = 200
+BYTES_PER_LAYER = 8  # of each template, for each way of searching beyond the first: its exposure, twice
 MOST_CELLS = 2**31 - 1
 CELLS_PER_BOX_SIDE = 2  # by default
 PLACES_REACH = 4.0  # position errors within which a recorded strike is looked for
-REPORTING_REACH = 3.0  # reporting distances beyond which nothing is reported
 
 Raster = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -48,9 +49,10 @@ class Gridded:
     crs: str
     west: float
     north: float
-    effort: Raster  # structured search, complete and partial; stopped boxes are apart
+    effort: Raster  # structured search, complete and partial, as believed before; stopped boxes are apart
     searched_share: Raster  # share of each cell under any structured search; 0 is NOT SEARCHED
-    reporting: Raster | None  # opportunistic effort
+    reporting: Raster | None  # opportunistic effort, as believed before
+    searches: Searches | None  # both by method, where any detection is learned; None: the rasters say all
     excluded: Mask
     assessed: Mask  # cells whose centre lies in the area
     finds: NDArray[np.int64]  # (n, 2) row and column of each found item
@@ -92,28 +94,34 @@ def to_grid(
     _check_memory(survey, profile, cell, footprints, max_bytes)
     frame = overlay.Frame(west, north, cell, grid.rows, grid.cols)
     notes: list[str] = []
-    effort, share, covers = _search_rasters(survey, profile, frame)
+    searched = searching.search_ground(survey, profile, frame)
     excluded = _excluded(survey, frame)
-    reporting = _reporting(survey, profile, frame)
-    placed = _place_finds(survey, profile, frame, effort, covers, notes)
+    placed = _place_finds(survey, profile, frame, searched.covers, notes)
     freed = excluded[placed.cells[:, 0], placed.cells[:, 1]] if len(placed.cells) else np.zeros(0, dtype=bool)
     if freed.any():
         excluded[tuple(placed.cells[freed].T)] = False
         notes.append(f"{freed.sum()} finds lie in cells of excluded ground: these cells are not excluded")
-    effort[excluded] = 0.0
-    stopped, stopped_ids = _stopped(survey, frame, placed, covers)
+    near = searching.people(survey, profile, frame)
+    found = searching.searching(
+        survey, profile, searched, near, placed.cells, placed.search, placed.points, ~excluded
+    )
+    if found.searches is not None:
+        _check_memory(survey, profile, cell, footprints, max_bytes, len(found.searches.covered))
+    notes += found.notes
+    stopped, stopped_ids = _stopped(survey, frame, placed, searched)
     return Gridded(
         grid=grid,
         crs=survey.crs,
         west=west,
         north=north,
-        effort=effort,
-        searched_share=share,
-        reporting=reporting,
+        effort=np.where(excluded, 0.0, searched.effort),
+        searched_share=searched.share,
+        reporting=found.reporting,
+        searches=found.searches,
         excluded=excluded,
         assessed=_assessed(survey, frame),
         finds=placed.cells,
-        find_ids=placed.ids,
+        find_ids=tuple(point.id for point in placed.points),
         find_search=placed.search,
         stopped=stopped,
         stopped_ids=stopped_ids,
@@ -147,8 +155,12 @@ def _frame(survey: Survey, profile: Profile, cell: float) -> tuple[Grid, float, 
     return Grid(max(rows, 1), max(cols, 1), cell), west, north
 
 
-def memory_needed(rows: int, cols: int, footprints: Sequence[Footprint], cell_m: float) -> int:
+def memory_needed(
+    rows: int, cols: int, footprints: Sequence[Footprint], cell_m: float, layers: int = 1
+) -> int:
     """Give the bytes that a fit of this grid takes at most: templates × 40 + cells × 200, edges included.
+
+    Each further layer of search takes 8 bytes a template, and 8 a cell.
 
     Examples
     --------
@@ -157,16 +169,22 @@ def memory_needed(rows: int, cols: int, footprints: Sequence[Footprint], cell_m:
     """
     margin = 2 * reach_cells(footprints, cell_m)
     cells = (rows + margin) * (cols + margin)
-    return cells * (len(footprints) * BYTES_PER_TEMPLATE + BYTES_PER_CELL)
+    more = BYTES_PER_LAYER * (max(layers, 1) - 1)
+    return cells * (len(footprints) * (BYTES_PER_TEMPLATE + more) + BYTES_PER_CELL + more)
 
 
 def _check_memory(
-    survey: Survey, profile: Profile, cell: float, footprints: Sequence[Footprint], max_bytes: int | None
+    survey: Survey,
+    profile: Profile,
+    cell: float,
+    footprints: Sequence[Footprint],
+    max_bytes: int | None,
+    layers: int = 1,
 ) -> None:
     def needed(side: float) -> int:
         rows = math.ceil((survey.area.bounds[3] - survey.area.bounds[1]) / side) + 1
         cols = math.ceil((survey.area.bounds[2] - survey.area.bounds[0]) / side) + 1
-        return memory_needed(rows, cols, footprints, side) if rows * cols < MOST_CELLS else 2**63
+        return memory_needed(rows, cols, footprints, side, layers) if rows * cols < MOST_CELLS else 2**63
 
     limit = max_bytes if max_bytes is not None else 2**62
     if needed(cell) <= limit:
@@ -207,40 +225,8 @@ def _excluded(survey: Survey, frame: overlay.Frame) -> Mask:
 # --- search ----------------------------------------------------------------------------------------------------------
 
 
-def _search_rasters(
-    survey: Survey, profile: Profile, frame: overlay.Frame
-) -> tuple[Raster, Raster, overlay.Coverage]:
-    """Effort of complete and partial searches, the share of each cell under any search, and who covers what."""
-    searches = [i for i, search in enumerate(survey.searched) if effective(search)]
-    grounds: list[BaseGeometry] = [survey.searched[i].ground for i in searches]
-    cover = overlay.cover(grounds, frame)
-    detection = np.array([_detection(survey.searched[i]) for i in searches])
-    keep, share = overlay.combine(cover, detection, _groups(survey, profile, searches), frame)
-    index = np.full(len(survey.searched), -1, dtype=np.int64)
-    index[searches] = np.arange(len(searches))
-    return 1.0 - keep, share, overlay.Coverage(cover, index, (frame.rows, frame.cols))
-
-
-def _detection(search: SearchedArea) -> float:
-    """Give p over the whole ground: a partial search covers it with p times the share; a stopped one is drawn later."""
-    return 0.0 if search.outcome == "stopped_at_find" else search.detection * search.share_searched
-
-
-def _groups(survey: Survey, profile: Profile, searches: Sequence[int]) -> NDArray[np.int64]:
-    """Number searches so that repeats by one team with one method share a number, unless they are independent."""
-    numbers: dict[object, int] = {}
-    groups = []
-    for i in searches:
-        search = survey.searched[i]
-        method = profile.method(search.method)
-        repeat = bool(search.team) and not (method is not None and method.independent_repeats)
-        name: object = (search.team.lower(), method_key(search.method)) if repeat else i
-        groups.append(numbers.setdefault(name, len(numbers)))
-    return np.array(groups, dtype=np.int64)
-
-
 def _stopped(
-    survey: Survey, frame: overlay.Frame, placed: Placed, covers: overlay.Coverage
+    survey: Survey, frame: overlay.Frame, placed: Placed, searched: searching.Searched
 ) -> tuple[tuple[StoppedBox, ...], tuple[str, ...]]:
     """Boxes left at their first find: the cells whose centre lies in the box, at least the find's own."""
     boxes, names = [], []
@@ -256,7 +242,10 @@ def _stopped(
             raise InputRefused([Problem("gridding.stopped-finds", message, remedy, *place)])
         mask = overlay.centres_in(search.ground, frame)
         mask[tuple(placed.cells[finds[0]])] = True
-        boxes.append(StoppedBox(mask, search.detection, int(finds[0])))
+        method = int(searched.method_of[i])
+        boxes.append(
+            StoppedBox(mask, search.detection, int(finds[0]), None if method == searching.KNOWN else method)
+        )
         names.append(search.id)
     return tuple(boxes), tuple(names)
 
@@ -266,10 +255,10 @@ def _stopped(
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """Each found item: its cell, its id, the index of its search (-1 if none)."""
+    """Each found item: its cell, its record, the index of its search (-1 if none)."""
 
     cells: NDArray[np.int64]
-    ids: tuple[str, ...]
+    points: tuple[EvidencePoint, ...]
     search: NDArray[np.int64]
 
 
@@ -277,13 +266,12 @@ def _place_finds(
     survey: Survey,
     profile: Profile,
     frame: overlay.Frame,
-    effort: Raster,
     covers: overlay.Coverage,
     notes: list[str],
 ) -> Placed:
     """Put every item into a cell; what survey found just outside its ground moves to the nearest cell of it."""
     by_id = {search.id: i for i, search in enumerate(survey.searched)}
-    cells, ids, searches, moved = [], [], [], []
+    cells, points, searches, moved = [], [], [], []
     problems: list[Problem] = []
     for point in (point for point in survey.evidence if point.kind == "item"):
         search = by_id.get(point.searched_id, -1) if point.how != "opportunistic" else -1
@@ -297,14 +285,14 @@ def _place_finds(
             moved += [point.id] if found[0] != cell else []
             cell, search = found
         cells += [cell] * point.count
-        ids += [point.id] * point.count
+        points += [point] * point.count
         searches += [search] * point.count
     if problems:
         raise InputRefused(problems)
     if moved:
         notes.append(f"{_some(moved)} lie just outside their searched ground: moved to its nearest cell")
     return Placed(
-        np.array(cells, dtype=np.int64).reshape(-1, 2), tuple(ids), np.array(searches, dtype=np.int64)
+        np.array(cells, dtype=np.int64).reshape(-1, 2), tuple(points), np.array(searches, dtype=np.int64)
     )
 
 
@@ -353,27 +341,6 @@ def _not_searched(point: EvidencePoint) -> Problem:
     return Problem("gridding.find-not-searched", message, remedy, origin.file, origin.layer, origin.row)
 
 
-def _reporting(survey: Survey, profile: Profile, frame: overlay.Frame) -> Raster | None:
-    """The chance that an item lying in a cell was reported: it fades with the distance from places of reports.
-
-    None when nobody reported an item. Ground far from every report has 0: its silence says nothing.
-    """
-    told = [point for point in survey.evidence if point.how == "opportunistic"]
-    if not any(point.kind == "item" for point in told):
-        return None
-    tree = cKDTree([(point.place.x, point.place.y) for point in told])
-    reach = REPORTING_REACH * profile.reporting_distance_m
-    y, x = np.meshgrid(frame.centres_y, frame.centres_x, indexing="ij")
-    away, _ = tree.query(np.column_stack([x.ravel(), y.ravel()]), distance_upper_bound=reach, workers=-1)
-    chance = profile.reporting_probability * np.exp(-((away / profile.reporting_distance_m) ** 2) / 2)
-    raster = np.where(np.isfinite(away), chance, 0.0).reshape(frame.rows, frame.cols)
-    for point in told:
-        if point.kind == "item":  # a cell with a report has an effort, however far its centre lies
-            cell = frame.cell_of(point.place.x, point.place.y)
-            raster[cell] = max(raster[cell], profile.reporting_probability * math.exp(-0.5))
-    return raster
-
-
 # --- prior -----------------------------------------------------------------------------------------------------------
 
 
@@ -400,23 +367,56 @@ def _prior(
         notes.append(
             f"{len(counted) - len(near)} strike records lie too far from the area to have left items in it"
         )
+    kept = 1.0 - profile.removed_share
     return Prior(
         strikes_per_km2=profile.strikes_per_km2,
-        items_per_strike=profile.items_per_strike,
+        items_per_strike=profile.items_per_strike * kept,
         items_shape=profile.items_shape,
         background_per_km2=profile.background_per_km2,
         footprints=tuple(footprints),
         recorded=tuple(_recorded(strike, profile, frame) for strike in near),
+        learned=_learned(profile),
     )
+
+
+def _learned(profile: Profile) -> Learning:
+    """How unsure the profile is of each number; what was removed without a record widens the items per strike."""
+    spread = profile.items_spread
+    items = 0.0 if spread == FIXED else float(spread)
+    items = math.hypot(items, _removed_spread(profile))
+    return Learning(
+        strikes=_number(profile.strikes_certainty),
+        items=items if items > 0 else None,
+        shape=_number(profile.items_shape_spread),
+        background=_number(profile.background_certainty),
+        footprints=_number(profile.footprints_certainty),
+    )
+
+
+def _number(unsure: float | str) -> float | None:
+    return None if unsure == FIXED else float(unsure)
+
+
+def _removed_spread(profile: Profile) -> float:
+    """Standard deviation of log(1 − share), the share ~ Beta of mean `removed_share`; 0 where the share is known.
+
+    1 − share ~ Beta(β, α), so its logarithm has variance ψ'(β) − ψ'(α + β).
+    """
+    sure = _number(profile.removed_certainty)
+    if sure is None:
+        return 0.0
+    return math.sqrt(float(polygamma(1, (1.0 - profile.removed_share) * sure) - polygamma(1, sure)))
 
 
 def _recorded(strike: StrikeRecord, profile: Profile, frame: overlay.Frame) -> RecordedStrike:
     items = profile.munition(strike.munition) if strike.munition else None
+    kept, spread = 1.0 - profile.removed_share, math.exp(_removed_spread(profile) ** 2)
     return RecordedStrike(
         row=(frame.north - strike.place.y) / frame.cell_m - 0.5,
         col=(strike.place.x - frame.west) / frame.cell_m - 0.5,
         position_error_m=strike.position_error_m,
         credibility=strike.credibility,
-        items_per_strike=None if items is None else items.items_per_carrier * strike.carriers,
-        items_shape=None if items is None else items.items_shape,
+        items_per_strike=None if items is None else items.items_per_carrier * strike.carriers * kept,
+        # factors that vary independently: 1 + c² = Π (1 + c_i²), c² = 1 / shape
+        items_shape=None if items is None else 1.0 / ((1.0 + 1.0 / items.items_shape) * spread - 1.0),
     )

@@ -68,6 +68,7 @@ def searched(
             shape=shape,
             origin=_origin(row),
             detection=_detection(row, method, outcome, profile),
+            detection_stated=row.raw("detection") is not None,
             method=method,
             outcome=outcome,
             share_searched=share,

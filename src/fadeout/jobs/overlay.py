@@ -1,9 +1,9 @@
 """Polygons laid over a grid, exactly: which cells lie wholly in which search, and how the others are cut.
 
 Reads   polygons in the grid's CRS
-Gives   `Cover` (whole squares of cells, and pieces of cut cells), and from it keep and searched share per cell
+Gives   `Cover` (whole squares of cells, and pieces of cut cells), and from it what went over each piece of a cell
 Knows   plane geometry; nothing of what the polygons stand for
-Start   at `cover`, then `combine`
+Start   at `cover`, then `part` (or `combine`, if all that is wanted is one raster)
 
 A polygon is halved and halved again with the squares it touches, as in a quadtree, all polygons in step: squares
 that lie wholly inside are kept whole, so that the work grows with the length of the edges, not with the area.
@@ -24,6 +24,9 @@ from shapely.geometry.base import BaseGeometry
 TOLERANCE = 1e-6  # of a cell's area: less is nothing, so that edges on cell borders cut no slivers
 MOST_PIECES = 12  # searches that may cut one cell exactly; above, the cell is sampled
 SAMPLES = 24  # along each side of a sampled cell
+BITS = 3  # of a key, for each kind of search
+MOST_TIMES = 2**BITS - 1  # more passes of one kind over one place count as so many
+MOST_KINDS = 62 // BITS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -194,28 +197,97 @@ def centres_in(polygon: BaseGeometry, frame: Frame) -> NDArray[np.bool_]:
 # --- effort ----------------------------------------------------------------------------------------------------------
 
 
-def combine(covered: Cover, detection: Floats, group: Ints, frame: Frame) -> tuple[Floats, Floats]:
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """Pieces of cells that were searched alike: the cell (flat index), its area share, and what went over it.
+
+    `key` holds how many groups of each kind 0, 1, … went over it, `BITS` bits a kind (`times` reads it); `known` is the
+    combined detection of the groups of kind -1.
+    """
+
+    cell: Ints
+    share: Floats
+    key: Ints
+    known: Floats
+
+
+def times(keys: Ints, kinds: int) -> Ints:
+    """How many groups of each kind went over pieces of some keys, shape (keys, kinds).
+
+    Examples
+    --------
+    >>> times(np.array([0b1010]), 2)
+    array([[2, 1]])
+    """
+    return np.asarray((keys[:, None] >> (BITS * np.arange(kinds))) & MOST_TIMES)
+
+
+def sums(of: Ints, values: Floats, size: int) -> Floats:
+    """Sum values by index, shape (size,)."""
+    return np.asarray(np.bincount(of, weights=values, minlength=size), dtype=np.float64)
+
+
+def combine(
+    covered: Cover, detection: Floats, group: Ints, frame: Frame, most: float = 1.0
+) -> tuple[Floats, Floats]:
     """Give keep(x) = Σ pieces (area share) · Π groups (1 − p), and the share of each cell under any polygon.
 
     Polygons of one group count once where they overlap: with the largest detection among them.
     """
-    keep, anywhere = _whole_cells(covered, detection, group, frame)
-    share = anywhere.astype(np.float64)
+    kind = np.full(len(detection), -1, dtype=np.int64)
+    pieces = part(covered, detection, group, kind, frame, most)
+    size, shape = frame.rows * frame.cols, (frame.rows, frame.cols)
+    found = sums(pieces.cell, pieces.share * pieces.known, size)
+    share = sums(pieces.cell, pieces.share, size)
+    keep = np.asarray(np.clip(1.0 - found, 0.0, 1.0))
+    return keep.reshape(shape), np.asarray(np.clip(share, 0.0, 1.0)).reshape(shape)
+
+
+def part(
+    covered: Cover, detection: Floats, group: Ints, kind: Ints, frame: Frame, most: float = 1.0
+) -> Pieces:
+    """Part all covered ground into pieces that were searched alike.
+
+    Each polygon has a detection, a group and a kind. Polygons of one group count once where they overlap: as that of
+    the largest detection. Several groups of kind -1 detect `most` at most, unless one of them alone detects more.
+    """
+    tally = _whole_cells(covered, detection, group, kind, frame)
+    anywhere = tally.anywhere.ravel()
+    cut: list[Pieces] = []
     if len(covered.cut_of):
         cells, units = _units(covered, frame)
-        kept, under = _evaluate(covered, cells, units, detection, group, frame)
-        row, col = np.divmod(cells, frame.cols)
-        keep[row, col] = kept
-        share[row, col] = under
-    return keep, share
+        anywhere[cells] = False
+        cut = [_evaluate(covered, cells, units, detection, group, kind, frame, most)]
+    whole = np.flatnonzero(anywhere)
+    known = _together(tally.log.ravel()[whole], tally.best.ravel()[whole], most)
+    parts = [Pieces(whole, np.ones(len(whole)), tally.key.ravel()[whole], known), *cut]
+    return Pieces(
+        *(
+            np.concatenate([getattr(piece, name) for piece in parts])
+            for name in ("cell", "share", "key", "known")
+        )
+    )
 
 
-def _whole_cells(
-    covered: Cover, detection: Floats, group: Ints, frame: Frame
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Give keep of the polygons that hold whole cells, and whether there is any such in a cell."""
-    keep = np.ones((frame.rows, frame.cols))
-    anywhere = np.zeros((frame.rows, frame.cols), dtype=bool)
+def _together(log: Floats, best: Floats, most: float) -> Floats:
+    """Combined detection of groups from the sum of log(1 − p) and the best p among them."""
+    return np.maximum(best, np.minimum(-np.expm1(log), most))
+
+
+@dataclass(frozen=True, eq=False)
+class _Tally:
+    """What went over each whole cell, shapes (rows, cols)."""
+
+    key: Ints
+    log: Floats
+    best: Floats
+    anywhere: NDArray[np.bool_]
+
+
+def _whole_cells(covered: Cover, detection: Floats, group: Ints, kind: Ints, frame: Frame) -> _Tally:
+    """Count what goes over whole cells."""
+    shape = (frame.rows, frame.cols)
+    tally = _Tally(np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape), np.zeros(shape, bool))
     groups = group[covered.whole_of]
     order = np.argsort(groups, kind="stable")
     edges = np.flatnonzero(np.diff(groups[order])) + 1
@@ -227,13 +299,28 @@ def _whole_cells(
         )
         top, left = int(rows.min()), int(cols.min())
         window = (slice(top, int((rows + sizes).max())), slice(left, int((cols + sizes).max())))
-        best = np.zeros(keep[window].shape)
+        best = np.zeros(tally.best[window].shape)
+        chosen = np.full(best.shape, -1, dtype=np.int64)
         for row, col, size, of in zip(rows - top, cols - left, sizes, covered.whole_of[members], strict=True):
-            square = best[row : row + size, col : col + size]
-            np.maximum(square, detection[of], out=square)
-            anywhere[top + row : top + row + size, left + col : left + col + size] = True
-        keep[window] *= 1.0 - best
-    return keep, anywhere
+            square = (slice(row, row + size), slice(col, col + size))
+            better = detection[of] > best[square]
+            best[square][better] = detection[of]
+            chosen[square][better] = of
+            tally.anywhere[window][square] = True
+        _count(tally, window, best, np.where(chosen >= 0, kind[chosen], -1))
+    return tally
+
+
+def _count(tally: _Tally, window: tuple[slice, slice], best: Floats, kinds: Ints) -> None:
+    """Count one group over a window: its detection and kind in each cell."""
+    known = np.where(kinds < 0, best, 0.0)
+    with np.errstate(divide="ignore"):
+        tally.log[window] += np.log1p(-known)
+    np.maximum(tally.best[window], known, out=tally.best[window])
+    key = tally.key[window]
+    for k in np.unique(kinds[kinds >= 0]):
+        here = (kinds == k) & (((key >> (BITS * k)) & MOST_TIMES) < MOST_TIMES)
+        key[here] += np.int64(1) << (BITS * k)
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,9 +410,16 @@ def _joined(parts: Sequence[Units]) -> Units:
 
 
 def _evaluate(
-    covered: Cover, cells: Ints, units: Units, detection: Floats, group: Ints, frame: Frame
-) -> tuple[Floats, Floats]:
-    """Give keep and covered share of the cut cells, from their pieces and from the polygons that hold them whole."""
+    covered: Cover,
+    cells: Ints,
+    units: Units,
+    detection: Floats,
+    group: Ints,
+    kind: Ints,
+    frame: Frame,
+    most: float,
+) -> Pieces:
+    """Count what goes over the pieces of cut cells: the polygons that cut them, and those that hold them whole."""
     held_cell, held_of = _holding(covered, cells, frame)
     by_cell = np.argsort(held_cell, kind="stable")
     counts = np.bincount(held_cell, minlength=len(cells))
@@ -340,14 +434,21 @@ def _evaluate(
     sorted_unit, sorted_group = units_all[order], group[of][order]
     last = np.ones(len(order), dtype=bool)
     last[:-1] = (np.diff(sorted_unit) != 0) | (np.diff(sorted_group) != 0)
+    chosen, of_unit = of[order][last], sorted_unit[last]
+    count = len(units.cell)
+    p = np.where(kind[chosen] < 0, detection[chosen], 0.0)
     with np.errstate(divide="ignore"):
-        logs = np.log1p(-detection[of][order][last])
-    keep = np.exp(np.bincount(sorted_unit[last], weights=logs, minlength=len(units.cell)))
-    under = np.bincount(sorted_unit, minlength=len(units.cell)) > 0
+        log = sums(of_unit, np.log1p(-p), count)
+    best = np.zeros(count)
+    np.maximum.at(best, of_unit, p)
+    key = np.zeros(count, dtype=np.int64)
+    for k in np.unique(kind[chosen][kind[chosen] >= 0]):
+        here = np.bincount(of_unit[kind[chosen] == k], minlength=count)
+        key += np.minimum(here, MOST_TIMES) << (BITS * k)
     whole = np.bincount(units.cell, weights=units.share, minlength=len(cells))
-    kept = np.bincount(units.cell, weights=units.share * keep, minlength=len(cells)) / whole
-    share = np.bincount(units.cell, weights=units.share * under, minlength=len(cells)) / whole
-    return np.clip(kept, 0.0, 1.0), np.clip(share, 0.0, 1.0)
+    share = units.share / whole[units.cell]
+    under = np.bincount(sorted_unit, minlength=count) > 0
+    return Pieces(cells[units.cell[under]], share[under], key[under], _together(log, best, most)[under])
 
 
 def _holding(covered: Cover, cells: Ints, frame: Frame) -> tuple[Ints, Ints]:

@@ -40,11 +40,11 @@ def fitted(
     """Fit what was gridded, under its own prior or another one; `asked` goes to `fit` as it is."""
     return fit(
         gridded.grid,
-        gridded.effort,
+        gridded.effort if gridded.searches is None else gridded.searches,
         gridded.finds,
         prior or gridded.prior,
         stopped=gridded.stopped,
-        reporting=gridded.reporting,
+        reporting=gridded.reporting if gridded.searches is None else None,
         excluded=gridded.excluded,
         find_search=gridded.find_search,
         seed=seed,

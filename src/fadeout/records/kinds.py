@@ -55,6 +55,7 @@ class SearchedArea:
     kind: str = "survey"  # survey, clearance
     swath_m: float | None = None
     depth_cm: float | None = None
+    detection_stated: bool = False  # by the record itself: then it is known, and not its method's
 
     @property
     def ground(self) -> Polygon | MultiPolygon:

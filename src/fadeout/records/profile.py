@@ -17,16 +17,19 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fadeout.errors import InputRefused, Problem
+from fadeout.records import munition_items
 
 DEFAULT = "default"
 Positive = Field(gt=0, allow_inf_nan=False)
 NotNegative = Field(ge=0, allow_inf_nan=False)
 Share = Field(ge=0, le=1)
+FIXED: Literal["fixed"] = "fixed"
+Unsure = Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["fixed"]  # how unsure a number is
 
 
 class _Part(BaseModel):
@@ -34,9 +37,11 @@ class _Part(BaseModel):
 
 
 class Method(_Part):
-    """One way to search: the chance that one pass detects an item, and whether a repeat is a new search.
+    """One way to search: the chance that one pass detects an item, how sure that is, and what a repeat is worth.
 
-    `detection` is a number, or the mean of a Beta prior when `detection_alpha` and `detection_beta` are given.
+    `detection` is a number, or the mean of a Beta prior when `detection_alpha` and `detection_beta` are given. The data
+    may move it if these or `certainty` (α + β: as sure as after so many items laid out) are given; else it is known.
+    `seeded_found` of `seeded_laid` items laid out for quality control were found, by `seeded_source`.
     `independent_repeats` false: the same team and method twice in one place count once.
     """
 
@@ -44,18 +49,53 @@ class Method(_Part):
     source: str = Field(min_length=1)
     kind: Literal["survey", "clearance"] = "survey"
     independent_repeats: bool = False
-    detection_alpha: float | None = Field(default=None, gt=0)
-    detection_beta: float | None = Field(default=None, gt=0)
+    detection_alpha: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    detection_beta: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    certainty: Unsure | None = None
+    seeded_found: int = Field(default=0, ge=0)
+    seeded_laid: int = Field(default=0, ge=0)
+    seeded_source: str = ""
     depth_cm: float | None = Field(default=None, ge=0)
 
     @model_validator(mode="before")
     @classmethod
     def _mean_of_beta(cls, given: Any) -> Any:
-        if isinstance(given, Mapping) and "detection" not in given:
-            alpha, beta = given.get("detection_alpha"), given.get("detection_beta")
-            if isinstance(alpha, int | float) and isinstance(beta, int | float) and alpha > 0 and beta > 0:
-                return {**given, "detection": alpha / (alpha + beta)}
+        if not isinstance(given, Mapping):
+            return given
+        alpha, beta = given.get("detection_alpha"), given.get("detection_beta")
+        if (alpha is None) != (beta is None):
+            raise ValueError("detection_alpha and detection_beta belong together")
+        if alpha is not None and ("detection" in given or "certainty" in given):
+            raise ValueError("give detection_alpha and detection_beta, or detection and certainty, not both")
+        if isinstance(alpha, int | float) and isinstance(beta, int | float) and alpha > 0 and beta > 0:
+            return {**given, "detection": alpha / (alpha + beta)}
         return given
+
+    @model_validator(mode="after")
+    def _seeded(self) -> Self:
+        if self.seeded_found > self.seeded_laid:
+            raise ValueError(f"{self.seeded_found} of {self.seeded_laid} laid-out items cannot be found")
+        if self.seeded_laid and self.sureness is None:
+            raise ValueError("laid-out items teach nothing about a fixed detection: give its certainty")
+        if self.seeded_laid and not self.seeded_source.strip():
+            raise ValueError("seeded_laid needs seeded_source: who laid the items out, and when")
+        if self.sureness is not None and not self.detection < 1:
+            raise ValueError('a detection of 1 leaves nothing to learn: give less, or certainty = "fixed"')
+        return self
+
+    @property
+    def sureness(self) -> float | None:
+        """α + β of the Beta prior of detection; None where detection is known."""
+        if self.detection_alpha is not None and self.detection_beta is not None:
+            return self.detection_alpha + self.detection_beta
+        return None if self.certainty in (None, FIXED) else float(self.certainty)
+
+    @property
+    def in_words(self) -> str:
+        """Its numbers in words."""
+        sure = "fixed" if self.sureness is None else f"as sure as after {self.sureness:g} items"
+        laid = f"; {self.seeded_found} of {self.seeded_laid} laid-out items found" if self.seeded_laid else ""
+        return f"detection {self.detection:g}, {sure}{laid}"
 
 
 class FootprintShape(_Part):
@@ -105,9 +145,19 @@ class Profile(_Part):
     items_by_munition: dict[str, MunitionItems] = Field(default_factory=dict)
     background_per_km2: float = NotNegative
 
+    strikes_certainty: Unsure  # Gamma shape of strikes per km²: 1 is an exponential distribution
+    items_spread: Unsure  # standard deviation of the logarithm of mean items per strike
+    items_shape_spread: Unsure  # the same of items_shape
+    background_certainty: Unsure  # Gamma shape of background per km²
+    footprints_certainty: Unsure  # weights as sure as after so many strikes
+    repeats_detect_at_most: float = Field(gt=0, le=1)  # all passes together, unless one alone detects more
+    removed_share: float = Field(ge=0, lt=1)  # of the items a strike left, gone without a record
+    removed_certainty: Unsure  # α + β of its Beta distribution
+
     reporting_probability: float = Field(
-        ge=0, lt=1
+        gt=0, lt=1
     )  # that an item where people report would have been reported
+    reporting_certainty: Unsure  # α + β of its Beta distribution
     reporting_distance_m: float = Positive  # how far from a report that chance fades
 
     hazard_share: float = Field(gt=0, lt=1)
@@ -116,6 +166,18 @@ class Profile(_Part):
     next_boxes: int = Field(ge=1)
 
     value_sources: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _learnable(self) -> Self:
+        """What is nought cannot be learned: its distribution about a mean of nought is a point."""
+        for name, unsure in (
+            ("strikes_per_km2", self.strikes_certainty),
+            ("background_per_km2", self.background_certainty),
+            ("removed_share", self.removed_certainty),
+        ):
+            if getattr(self, name) == 0 and unsure != FIXED:
+                raise ValueError(f'{name} is 0, so its certainty must be "fixed"')
+        return self
 
     def method(self, name: str) -> Method | None:
         """Find a method by name, without regard to case, spaces and hyphens; None if the profile has none such."""
@@ -138,7 +200,11 @@ class Profile(_Part):
         for name, source in self.value_sources.items():
             yield name, f"{getattr(self, name)}", source
         for name, method in self.methods.items():
-            yield f"methods.{name}", f"detection {method.detection:g}", method.source
+            yield (
+                f"methods.{name}",
+                method.in_words,
+                "; ".join(filter(None, (method.source, method.seeded_source))),
+            )
         for shape in self.footprints:
             size = (
                 f"{shape.sigma_major_m:g} × {shape.sigma_minor_m:g} m, {shape.bearing_deg:g}°, {shape.kind}"
@@ -170,12 +236,33 @@ def load(path: Path | str | None = None) -> Profile:
     if given.pop("based_on", None) == DEFAULT:
         given = _over(_toml(_bytes(None)[0], DEFAULT), given)
     plain, problems = _plain(given, name)
+    mine = plain.get("items_by_munition", {})
+    if isinstance(mine, dict):
+        plain["items_by_munition"] = {**_shipped_munitions(), **mine}
     if problems:
         raise InputRefused(problems)
     try:
         return Profile.model_validate({**plain, "digest": hashlib.sha256(raw).hexdigest()})
     except ValidationError as error:
         raise InputRefused([_problem(fault, name) for fault in error.errors()]) from error
+
+
+def _shipped_munitions() -> dict[str, dict[str, Any]]:
+    """Items by munition of the shipped table, for every profile; its own entries replace those of the same name."""
+    rows: dict[str, dict[str, Any]] = {}
+    for key, kind in munition_items.shipped().items():
+        items = munition_items.items_of(kind)
+        if items is None or kind.carried is None:
+            continue
+        least, most = kind.carried
+        count = f"{least}" if least == most else f"{least} to {most}"
+        rows[key] = {
+            "items_per_carrier": float(f"{items.mean:.3g}"),
+            "items_shape": float(f"{items.shape:.2g}"),
+            "aliases": kind.aliases,
+            "source": f"{count} carried, {kind.in_words}; {kind.source} (checked: {kind.checked})",
+        }
+    return rows
 
 
 def method_key(name: str) -> str:
@@ -254,7 +341,12 @@ def _spread(entries: Any) -> Any:
 
 
 def _problem(fault: Any, name: str) -> Problem:
-    place = ".".join(str(part) for part in fault["loc"])
+    place = ".".join(str(part) for part in fault["loc"]) or "profile"
+    if fault["type"] == "value_error":
+        said = str(fault["ctx"]["error"])
+        return Problem(
+            "profile.contradiction", f"'{place}': {said}", "see the comments of the shipped profile", name
+        )
     if fault["type"] == "missing":
         remedy = 'copy it from the shipped profile, or write based_on = "default" at the top of the file'
         return Problem("profile.missing", f"'{place}' is missing", remedy, name)
