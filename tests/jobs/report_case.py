@@ -215,8 +215,39 @@ def summary(assessment: Any, checks: bool, title: str) -> dict[str, Any]:
                 "required": 0.95,
                 "passes_needed": None,
                 "p_none_after": [0.31, 0.62],
+                **{
+                    "prior_odds": 75.9,
+                    "bayes_factor": 0.222,
+                    "posterior_odds": 16.9,
+                    "prior_suffices": False,
+                },
                 "words": "Not complete.",
             }
+        ],
+        "depth": {"depth_cm": 20.0, "shallower_searches": 1},
+        "taught": [
+            {
+                **{
+                    "key": "items_per_strike",
+                    "name": "items that a strike left, on average",
+                    "unit": "items",
+                },
+                **{
+                    "learned": True,
+                    "prior_low": 9.1,
+                    "prior_median": 23.4,
+                    "prior_high": 61.3,
+                    "moved": True,
+                },
+                **{"low": 14.2, "median": 19.7, "high": 27.9, "width_share": 0.29},
+                "words": "stayed near what was assumed; its spread is 29 % of what it was",
+            },
+            {
+                **{"key": "detection.visual", "name": "detection, visual", "unit": "", "learned": True},
+                **{"prior_low": 0.23, "prior_median": 0.5, "prior_high": 0.77, "moved": False},
+                **{"low": 0.24, "median": 0.51, "high": 0.77, "width_share": 0.98},
+                "words": "the data did not move it: this is still what was assumed",
+            },
         ],
         "accept_on_zero": {
             "ground": "outside",

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fadeout.jobs import ground, sentences
 from fadeout.jobs.phrasing import number
+from fadeout.jobs.taught import taught
 from fadeout.model.completion import Completion, accept_on_zero
 from fadeout.records import places
 
@@ -75,10 +76,12 @@ def summary(assessment: Assessment) -> dict[str, Any]:
         "hazardous_area": hazardous_area(assessment),
         "next_boxes": next_boxes(assessment),
         "completion": completion(assessment),
+        "depth": depth(assessment),
         "accept_on_zero": sampling(assessment),
         "strikes": strikes(assessment),
         "sensitivity": sensitivity(assessment),
         "prior": prior(assessment),
+        "taught": taught(assessment),
         "profile": profile(assessment),
         "sources": [
             {"file": one.file, "sha256": one.sha256, "layers": list(one.layers)}
@@ -367,10 +370,36 @@ def completion(assessment: Assessment) -> list[dict[str, Any]]:
             "low": one.interval[0],
             "high": one.interval[1],
             **{name: getattr(one, name) for name in names},
+            **odds(one.prior_p_none, one.p_none),
+            "prior_suffices": one.prior_p_none >= one.required,
         }
         for key, one in told.items()
         if one is not None
     ]
+
+
+def odds(before: float, after: float) -> dict[str, float]:
+    """Odds that anything is there, before any search and now, and the Bayes factor between them; inf where certain.
+
+    Examples
+    --------
+    >>> {name: round(value, 3) for name, value in odds(0.5, 0.8).items()}
+    {'prior_odds': 1.0, 'bayes_factor': 0.25, 'posterior_odds': 0.25}
+    """
+    first, last = ((1.0 - p) / p if p > 0 else math.inf for p in (before, after))
+    factor = last / first if 0 < first < math.inf else math.nan
+    return {"prior_odds": first, "bayes_factor": factor, "posterior_odds": last}
+
+
+def depth(assessment: Assessment) -> dict[str, Any]:
+    """The depth down to which the estimate speaks, and how many searches are said not to have reached it."""
+    asked, profile = assessment.profile.depth_cm, assessment.profile
+    shallow = 0
+    for one in assessment.survey.searched:
+        method = profile.method(one.method)
+        reached = one.depth_cm if one.depth_cm is not None else method.depth_cm if method else None
+        shallow += one.outcome != "not_searchable" and reached is not None and reached < asked
+    return {"depth_cm": asked, "shallower_searches": shallow}
 
 
 def sampling(assessment: Assessment) -> dict[str, Any]:
@@ -451,7 +480,15 @@ def _range(values: list[float]) -> str:
 
 
 def profile(assessment: Assessment) -> dict[str, Any]:
-    """The profile: every value and where it came from."""
+    """The profile: every value and where it came from; of munitions only those that a strike record names."""
     given = assessment.profile
-    rows = [{"name": name, "value": value, "source": words} for name, value, words in given.sources()]
+    named = {id(given.munition(one.munition)) for one in assessment.survey.strikes if one.munition}
+    used = {
+        f"items_by_munition.{key}" for key, items in given.items_by_munition.items() if id(items) in named
+    }
+    rows = [
+        {"name": name, "value": value, "source": words}
+        for name, value, words in given.sources()
+        if name in used or not name.startswith("items_by_munition.")
+    ]
     return {"name": given.name, "version": given.version, "digest": given.digest, "rows": rows}

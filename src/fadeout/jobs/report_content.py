@@ -16,8 +16,10 @@ from typing import Any
 from fadeout.jobs.assessment import Assessment
 from fadeout.jobs.maps import MapPicture
 from fadeout.jobs.phrasing import chance, day, hectares, interval, listed, number, percent, say
+from fadeout.jobs.report_blocks import Block, column, section, table, text
+from fadeout.jobs.report_learned import contamination, what_was_taught
+from fadeout.jobs.sentences import to_depth
 
-Block = dict[str, Any]
 MOST_ROWS = 12  # of parts and strikes; the GeoPackage holds all
 HANDLING = (
     "For survey, clearance and information staff: exact positions are not for the public. An estimate and "
@@ -231,6 +233,8 @@ def completion(summary: Mapping[str, Any]) -> list[Block]:
         ),
         table("Completion, and what further search would bring", columns, rows, "No ground was judged."),
         *words,
+        text(to_depth(summary["depth"])),
+        *contamination(summary),
         *accept_on_zero(summary),
     ]
 
@@ -274,6 +278,7 @@ def how_sure(summary: Mapping[str, Any]) -> list[Block]:
             prior,
             "No prior stated.",
         ),
+        *what_was_taught(summary),
         {"kind": "head", "text": "What other beliefs would have given"},
         sensitivity(summary),
         text(what_moved(summary)),
@@ -418,35 +423,3 @@ def sources(assessment: Assessment, summary: Mapping[str, Any]) -> list[Block]:
         {"kind": "head", "text": "The profile: every value and its source"},
         table(caption, columns, values, "The profile is empty.", small=True),
     ]
-
-
-# ---- blocks ---------------------------------------------------------------------------------
-
-
-def section(id: str, title: str, blocks: Sequence[Block], new_page: bool = False) -> Block:
-    """A section of the report; `id` is its anchor."""
-    return {"id": id, "title": title, "blocks": list(blocks), "new_page": new_page}
-
-
-def text(words: str, lead: str = "") -> Block:
-    """A paragraph, with a bold lead where one is given."""
-    return {"kind": "text", "lead": lead, "text": words}
-
-
-def column(label: str, align: str = "left", width: str = "auto") -> Block:
-    """The head of one column of a table."""
-    return {"label": label, "align": align, "width": width}
-
-
-def table(
-    caption: str, columns: list[Block], rows: list[list[str]], empty: str, small: bool = False
-) -> Block:
-    """A table block; `empty` are the words that stand in its place when it has no row."""
-    return {
-        "kind": "table",
-        "caption": caption,
-        "columns": columns,
-        "rows": rows,
-        "empty": empty,
-        "small": small,
-    }

@@ -13,6 +13,8 @@ from typing import Any
 
 from fadeout.jobs.phrasing import chance, hectares, listed, number
 
+WEAK = 3.0  # a Bayes factor below this is "not worth more than a bare mention" (Kass and Raftery 1995)
+
 
 def what_we_know(summary: Mapping[str, Any]) -> str:
     """Finds, searched ground, and what the strikes with finds still hold."""
@@ -49,6 +51,34 @@ def what_we_do_not_know(summary: Mapping[str, Any]) -> str:
     bare = f"{hectares(area['not_searched_m2'])} were never searched. No find there says nothing."
     items = number(remaining["unexplored"])
     return f"{bare} About {items} items are expected from strikes of which nothing was found."
+
+
+def contamination(row: Mapping[str, Any]) -> str:
+    """What the data say on whether anything is there at all: the row of one ground's completion statement."""
+    if row["prior_suffices"]:
+        return (
+            "The assumptions alone already give what is asked: this shows nothing that the search found out."
+        )
+    if row["posterior_odds"] is None or row["bayes_factor"] is None:
+        return "Something is left: no chance worth naming speaks against it."
+    factor = row["bayes_factor"]
+    if 1 / WEAK < factor < WEAK:
+        return "The data say little either way: this is what was assumed."
+    if factor < 1:
+        return f"The data speak against it: they divide the odds by {number(1 / factor, 2)}."
+    return f"The data speak for it: they multiply the odds by {number(factor, 2)}."
+
+
+def to_depth(depth: Mapping[str, Any]) -> str:
+    """Down to which depth the statements speak."""
+    deep, shallow = depth["depth_cm"], depth["shallower_searches"]
+    words = f"Said of items down to {number(deep)} cm" if deep else "Said of items on the surface alone"
+    few = (
+        f" {shallow} search{'es' * (shallow != 1)} did not go so deep: below them the ground was not searched."
+        if shallow
+        else ""
+    )
+    return f"{words}; of what lies deeper nothing is said.{few}"
 
 
 def what_to_do_next(summary: Mapping[str, Any]) -> str:
