@@ -16,7 +16,7 @@ from fadeout.jobs import gridding
 from fadeout.jobs.gridding import to_grid
 from fadeout.jobs.refits import fitted
 from fadeout.records.kinds import StrikeRecord, Survey
-from fadeout.records.profile import Method
+from fadeout.records.profile import Method, Profile
 
 # --- the grid --------------------------------------------------------------------------------------------------------
 
@@ -295,6 +295,47 @@ def test_a_record_too_far_away_is_left_out_and_told() -> None:
 def test_footprints_are_those_of_the_profile() -> None:
     shapes = gridded().prior.footprints
     assert (len(shapes), {shape.kind for shape in shapes}) == (14, {"heavy"})
+
+
+def with_values(**changes: Any) -> Profile:
+    return PROFILE.model_copy(update=changes)
+
+
+def test_the_prior_is_as_unsure_as_the_profile_says() -> None:
+    learned = gridded().prior.learned
+    assert (learned.strikes, learned.items, learned.background) == (1.0, 0.7, None)
+
+
+def test_removed_items_leave_fewer_a_strike() -> None:
+    prior = gridded(profile=with_values(removed_share=0.4)).prior
+    assert prior.items_per_strike == pytest.approx(0.6 * PROFILE.items_per_strike)
+
+
+def test_an_unsure_share_removed_makes_items_less_sure() -> None:
+    profile = with_values(removed_share=0.4, removed_certainty=10.0, items_spread="fixed")
+    spread = gridded(profile=profile).prior.learned.items
+    drawn = np.log1p(-np.random.default_rng(1).beta(4.0, 6.0, 200_000))
+    # 4 standard errors of a standard deviation, about σ √(kurtosis / n) / 2 with kurtosis below 6
+    assert spread == pytest.approx(drawn.std(), abs=4 * drawn.std() * (6 / 200_000) ** 0.5)
+
+
+def test_a_munitions_items_are_scaled_and_widened_by_what_was_removed() -> None:
+    record = strike("S", 100, 100, munition="CBU-24")
+    (before,) = gridded(record).prior.recorded
+    (after,) = gridded(record, profile=with_values(removed_share=0.4, removed_certainty=10.0)).prior.recorded
+    assert before.items_per_strike is not None
+    assert after.items_per_strike is not None
+    assert before.items_shape is not None
+    assert after.items_shape is not None
+    assert after.items_per_strike == pytest.approx(0.6 * before.items_per_strike)
+    assert after.items_shape < before.items_shape
+
+
+def test_each_layer_of_search_asks_for_more_memory() -> None:
+    shapes = [gridding._footprint(shape) for shape in PROFILE.footprints]
+    one, five = (gridding.memory_needed(100, 100, shapes, 25.0, layers) for layers in (1, 5))
+    templates = (100 + 2 * 30) ** 2 * len(shapes)
+    assert five - one > 4 * 4 * templates  # an exposure in single precision, for each further layer
 
 
 # --- the whole way ---------------------------------------------------------------------------------------------------

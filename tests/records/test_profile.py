@@ -76,6 +76,26 @@ def test_a_profile_cannot_be_changed_once_read() -> None:
         ("detection = 0.5", "detection = 50", "profile.bad-value"),
         ("sigma_minor_m = 40", "sigma_minor = 40", "profile.missing"),
         ("version = ", "version ", "profile.not-toml"),
+        ("strikes_certainty = { value = 1.0", "strikes_certainty = { value = 0", "profile.bad-value"),
+        ("items_spread = { value = 0.7", 'items_spread = { value = "wide"', "profile.bad-value"),
+        ("reporting_probability = { value = 0.1", "reporting_probability = { value = 0", "profile.bad-value"),
+        ("removed_share = { value = 0.0", "removed_share = { value = 1.0", "profile.bad-value"),
+        ("certainty = 8", "detection_alpha = 4\ndetection_beta = 4", "profile.contradiction"),
+        ("certainty = 8", "detection_alpha = 4", "profile.contradiction"),
+        ("detection = 0.5\ncertainty = 8", "detection = 1.0\ncertainty = 8", "profile.contradiction"),
+        ("certainty = 8", "certainty = 8\nseeded_found = 3\nseeded_laid = 2", "profile.contradiction"),
+        ("certainty = 8", "certainty = 8\nseeded_found = 1\nseeded_laid = 2", "profile.contradiction"),
+        (
+            "certainty = 8",
+            'certainty = "fixed"\nseeded_found = 1\nseeded_laid = 2\nseeded_source = "trial"',
+            "profile.contradiction",
+        ),
+        ("strikes_per_km2 = { value = 1.0", "strikes_per_km2 = { value = 0", "profile.contradiction"),
+        (
+            'removed_certainty = { value = "fixed"',
+            "removed_certainty = { value = 10",
+            "profile.contradiction",
+        ),
     ],
 )
 def test_a_faulty_profile_is_refused(tmp_path: Path, old: str, new: str, code: str) -> None:
@@ -124,3 +144,21 @@ def test_a_method_is_found_whatever_its_spelling(name: str) -> None:
 def test_a_munition_is_known_by_how_its_record_begins(text: str, key: str | None) -> None:
     profile = profiles.load()
     assert profile.munition(text) == (profile.items_by_munition[key] if key else None)
+
+
+def test_every_number_may_be_fixed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    names = ("strikes_certainty", "items_spread", "reporting_certainty")
+    fixed = "\n".join(f'{name} = {{ value = "fixed", source = "a test" }}' for name in names)
+    path.write_text(f'based_on = "default"\nname = "mine"\nversion = "1"\n{fixed}')
+    mine = profiles.load(path)
+    assert [getattr(mine, name) for name in names] == ["fixed"] * 3
+
+
+def test_laid_out_items_and_their_source_stand_in_the_report(tmp_path: Path) -> None:
+    seeded = (
+        'certainty = 8\nseeded_found = 19\nseeded_laid = 20\nseeded_source = "quality control, March 2026"'
+    )
+    rows = {name: row for name, *row in profiles.load(copied(tmp_path, "certainty = 8", seeded)).sources()}
+    value, source = rows["methods.visual"]
+    assert ("19 of 20" in value, "March 2026" in source) == (True, True)

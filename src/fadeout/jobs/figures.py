@@ -19,8 +19,7 @@ import shapely
 from numpy.typing import NDArray
 
 from fadeout.jobs import ground, sentences
-from fadeout.jobs.phrasing import number
-from fadeout.jobs.taught import taught
+from fadeout.jobs.taught import prior, taught
 from fadeout.model.completion import Completion, accept_on_zero
 from fadeout.records import places
 
@@ -439,44 +438,6 @@ def sensitivity(assessment: Assessment) -> list[dict[str, Any]]:
         }
         for row in assessment.sensitivity
     ]
-
-
-def prior(assessment: Assessment) -> list[dict[str, str]]:
-    """The beliefs that the fit began with, in words, each with the profile's source."""
-    believed, given = assessment.gridded.prior, assessment.profile
-    source = given.value_sources
-    sizes = sorted({(one.sigma_major_m, one.sigma_minor_m) for one in believed.footprints})
-    shapes = ", ".join(f"{number(major)} × {number(minor)} m" for major, minor in sizes)
-    rows = [
-        (
-            "strikes without a record",
-            f"{number(believed.strikes_per_km2)} per km²",
-            source.get("strikes_per_km2"),
-        ),
-        (
-            "items that a strike left",
-            f"{number(believed.items_per_strike)} on average",
-            source.get("items_per_strike"),
-        ),
-        ("shape of items per strike", number(believed.items_shape), source.get("items_shape")),
-        ("single items", f"{number(believed.background_per_km2)} per km²", source.get("background_per_km2")),
-        (
-            "footprints (standard deviations)",
-            f"{len(believed.footprints)} shapes: {shapes}",
-            "; ".join(dict.fromkeys(shape.source for shape in given.footprints)),
-        ),
-    ]
-    if believed.recorded:
-        errors = _range([one.position_error_m for one in believed.recorded])
-        credible = _range([one.credibility for one in believed.recorded])
-        words = f"{len(believed.recorded)}, place known to {errors} m, credibility {credible}"
-        rows.append(("strike records", words, "the inputs, and the profile where they say nothing"))
-    return [{"name": name, "value": value, "source": words or "assumed"} for name, value, words in rows]
-
-
-def _range(values: list[float]) -> str:
-    low, high = min(values), max(values)
-    return number(low) if low == high else f"{number(low)} to {number(high)}"
 
 
 def profile(assessment: Assessment) -> dict[str, Any]:

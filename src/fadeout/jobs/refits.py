@@ -117,4 +117,5 @@ class _Stopped(Exception):
 
 def _shorter(gridded: Gridded) -> dict[str, int]:
     """Chains long enough for a table that says by what factor a figure moves."""
-    return {"chains": 2, "sweeps": int(np.clip(8_000 // max(len(gridded.finds), 1), 40, 1_000))}
+    most = 400 if gridded.prior.learned.any or gridded.searches is not None else 1_000
+    return {"chains": 2, "sweeps": int(np.clip(8_000 // max(len(gridded.finds), 1), 40, most))}

@@ -42,7 +42,8 @@ def what_was_taught(summary: Mapping[str, Any]) -> list[Block]:
     return [
         {"kind": "head", "text": "What the data taught"},
         text(
-            "Medians before and after search and finds. A number that did not move rests on belief; a fixed one "
+            "Medians before and after search and finds (the values above are means). A number that did not move "
+            "rests on belief; a fixed one "
             f"cannot move. {words}"
         ),
         table("What the data taught", columns, rows, "No number of the prior was learned."),

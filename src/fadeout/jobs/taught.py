@@ -1,7 +1,7 @@
-"""What the data taught: each number of the prior and of the methods, before and after, side by side.
+"""What was believed, and what the data taught: numbers of the prior and of the methods, before and after.
 
 Reads   an `Assessment`
-Gives   `taught`: rows of plain values; docs/reference/outputs.md lists the keys
+Gives   `prior` and `taught`: rows of plain values; docs/reference/outputs.md lists the keys
 Knows   the distributions that `Learning` and `Method` stand for; nothing of pages
 Start   at `taught`
 """
@@ -201,3 +201,44 @@ def _fixed(assessment: Assessment) -> Iterator[dict[str, Any]]:
                 **{"low": value, "median": value, "high": value},
                 "words": "fixed by the profile",
             }
+
+
+def prior(assessment: Assessment) -> list[dict[str, str]]:
+    """The beliefs that the fit began with, in words, each with the profile's source."""
+    believed, given = assessment.gridded.prior, assessment.profile
+    source = given.value_sources
+    sizes = sorted({(one.sigma_major_m, one.sigma_minor_m) for one in believed.footprints})
+    shapes = ", ".join(f"{number(major)} × {number(minor)} m" for major, minor in sizes)
+    rows = [
+        (
+            "strikes without a record",
+            f"{number(believed.strikes_per_km2)} per km²",
+            source.get("strikes_per_km2"),
+        ),
+        (
+            "items that a strike left",
+            f"{number(believed.items_per_strike)} on average",
+            source.get("items_per_strike"),
+        ),
+        ("shape of items per strike", number(believed.items_shape), source.get("items_shape")),
+        ("single items", f"{number(believed.background_per_km2)} per km²", source.get("background_per_km2")),
+        (
+            "footprints (standard deviations)",
+            f"{len(believed.footprints)} shapes: {shapes}",
+            "; ".join(dict.fromkeys(shape.source for shape in given.footprints)),
+        ),
+    ]
+    if given.removed_share:
+        words = f"{percent(given.removed_share)} of each strike's items, already taken off the numbers above"
+        rows.append(("items removed without a record", words, source.get("removed_share")))
+    if believed.recorded:
+        errors = _range([one.position_error_m for one in believed.recorded])
+        credible = _range([one.credibility for one in believed.recorded])
+        words = f"{len(believed.recorded)}, place known to {errors} m, credibility {credible}"
+        rows.append(("strike records", words, "the inputs, and the profile where they say nothing"))
+    return [{"name": name, "value": value, "source": words or "assumed"} for name, value, words in rows]
+
+
+def _range(values: list[float]) -> str:
+    low, high = min(values), max(values)
+    return number(low) if low == high else f"{number(low)} to {number(high)}"

@@ -21,6 +21,7 @@ from fadeout.model.posterior import Posterior
 Array = NDArray[np.float64]
 
 PASSES = 5  # further passes looked at; more of one team and method are hardly independent (assumed)
+PRIOR_SWEEPS = 400  # of a learned prior without data, where each sweep is nearly a new draw
 LEAST_SEARCHED = 0.5  # share of the ground to search before a requirement is called met (assumed)
 
 
@@ -125,6 +126,7 @@ def prior_alone(posterior: Posterior) -> Posterior:
         posterior.prior,
         excluded=posterior.excluded,
         pad=posterior.lattice.margin > 0,
+        sweeps=PRIOR_SWEEPS,
     )
 
 
