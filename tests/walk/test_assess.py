@@ -28,6 +28,7 @@ name = "everything single"
 version = "1"
 strikes_per_km2 = { value = 0.0001, source = "a test" }
 background_per_km2 = { value = 500.0, source = "a test" }
+strikes_certainty = { value = "fixed", source = "a test" }
 """
 
 

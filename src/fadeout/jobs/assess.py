@@ -13,14 +13,13 @@ from __future__ import annotations
 import platform
 import shlex
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from fadeout.jobs import gridding, intake, phrasing, products, report, runs
 from fadeout.jobs.assessment import Assessment, RunInfo, SensitivityRow
@@ -134,7 +133,7 @@ def walk(
     area = hazard.delineate(
         posterior, share_left_out=profile.hazard_share, confidence=profile.hazard_confidence
     )
-    detection = next_pass(survey, profile)
+    detection = next_pass(gridded, posterior, survey, profile)
     boxes = _next_boxes(posterior, area, gridded, profile, detection)
 
     parts.begin("asking when to stop")
@@ -243,13 +242,20 @@ def _advice(
     }
 
 
-def next_pass(survey: Survey, profile: Profile) -> float:
-    """Detection of one further pass: as most of the searches had it, else of the profile's first method."""
-    used = [one.detection for one in survey.searched if one.outcome != "not_searchable" and one.detection > 0]
-    if used:
-        values, counts = np.unique(used, return_counts=True)
-        return float(values[np.argmax(counts)])
-    return next(iter(profile.methods.values())).detection
+def next_pass(gridded: Gridded, posterior: Posterior, survey: Survey, profile: Profile) -> float:
+    """Detection of one further pass: of the commonest way of searching, as learned; else the first method's."""
+    ways = [
+        (int(method), one.detection)
+        for one, method in zip(survey.searched, gridded.method_of, strict=True)
+        if one.outcome != "not_searchable" and one.detection > 0
+    ]
+    if not ways:
+        return next(iter(profile.methods.values())).detection
+    counts = Counter(ways)
+    method, detection = max(counts, key=lambda way: (counts[way], way))
+    if method < 0 or gridded.searches is None:
+        return detection
+    return float(posterior.draws_taken.hyper.detection[:, method].mean())
 
 
 # ---- what is told

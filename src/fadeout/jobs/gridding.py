@@ -58,6 +58,7 @@ class Gridded:
     finds: NDArray[np.int64]  # (n, 2) row and column of each found item
     find_ids: tuple[str, ...]
     find_search: NDArray[np.int64]  # index in survey.searched, or -1
+    method_of: NDArray[np.int64]  # of each in survey.searched: index of its learned method, or -1
     stopped: tuple[StoppedBox, ...]
     stopped_ids: tuple[str, ...]
     prior: Prior
@@ -123,6 +124,7 @@ def to_grid(
         finds=placed.cells,
         find_ids=tuple(point.id for point in placed.points),
         find_search=placed.search,
+        method_of=searched.method_of,
         stopped=stopped,
         stopped_ids=stopped_ids,
         prior=_prior(survey, profile, frame, footprints, notes),

@@ -261,10 +261,20 @@ def search_effort(assessment: Assessment) -> NDArray[np.float64]:
     effort, reporting = assessment.posterior.effort, assessment.gridded.reporting
     if reporting is None:
         return effort
+    reporting = reporting * learned_of_reports(assessment)
     with np.errstate(divide="ignore", invalid="ignore"):
         left = (1.0 - effort) / (1.0 - reporting)
     done = np.where(assessment.gridded.searched_share > 0, 1.0 - left, 0.0)
     return np.where(assessment.gridded.excluded, 0.0, np.clip(done, 0.0, 1.0))
+
+
+def learned_of_reports(assessment: Assessment) -> float:
+    """The reporting rate as learned, as a share of what was believed before."""
+    searches = assessment.gridded.searches
+    if searches is None or searches.reports is None:
+        return 1.0
+    drawn = assessment.posterior.draws_taken.hyper.detection[:, searches.reports]
+    return float(drawn.mean() / searches.means[searches.reports])
 
 
 Rasters = Mapping[str, NDArray[np.float64]]
