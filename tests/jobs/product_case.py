@@ -20,6 +20,8 @@ CRS, WEST, SOUTH, SIDE = "EPSG:32648", 712_000.0, 1_860_000.0, 1_000.0
 STAMP = "SIMULATED: made up for a test"
 HERE = Origin("survey.gpkg", "made up", 1)
 
+FIXED = {"strikes_certainty": "fixed", "items_spread": "fixed"}  # so that 500 sweeps are enough
+
 
 def at(x: float, y: float) -> Point:
     """A point, metres from the south-west corner."""
@@ -79,7 +81,7 @@ def survey(**changes: Any) -> Survey:
 def assessment() -> Assessment:
     """The walk of the main job on that ground, with small footprints so that it is quick."""
     records, given = survey(), profiles.load()
-    profile = given.model_copy(update={"footprints": given.footprints[:4], "next_boxes": 8})
+    profile = given.model_copy(update={"footprints": given.footprints[:4], "next_boxes": 8, **FIXED})
     gridded = gridding.to_grid(records, profile)
     posterior = fitted(gridded, seed=3, sweeps=500)
     area = hazard.delineate(posterior, share_left_out=0.05, confidence=0.9)
