@@ -5,9 +5,9 @@ Gives   `Ground`, which takes more search in and brings up to date only what lie
 Knows   nothing of strikes with finds
 Start   at `Ground.search`
 
-Free strikes without finds have intensity U = ρ (b/B)^a and Gamma(a, B) items. Power sums T_q(x) = Σ_j Σ_c U B^−q k^q(x − c)
-give their part of every cell (`unseen.py` has the series), so that more search adds the transform of what changed in a
-window of two reaches about it.
+Free strikes without finds have intensity U = ρ (b/B)^a and Gamma(a, B) items. Power sums
+T_q(x) = Σ_j Σ_c U B^−q k^q(x − c) give their part of every cell (`unseen.py` has the series), so that more search adds
+the transform of what changed in a window of two reaches about it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ class Ground:
         window = slice(None), slice(top, bottom), slice(left, right)
         before = self.exposure[window].copy()
         places = (row + margin).astype(np.int32), (col + margin).astype(np.int32)
-        touched = [g for g, mask in enumerate(self.regions) if self.reached[g][window].any() or mask[row, col].any()]
+        touched = [
+            g for g, mask in enumerate(self.regions) if self.reached[g][window].any() or mask[row, col].any()
+        ]
         for g in touched:
             self.missed[g] -= self._missed(before, self.reached[g][window])
         exposing.stamp_cells(self.kernels, *places, extra, self.exposure)
@@ -159,7 +161,8 @@ class Ground:
     @property
     def log_none(self) -> Array:
         """Log P(none left) per cell."""
-        return -np.maximum(_polynomial(self.of_cells, self.keep, self.sums), 0.0) - self.stray * self.keep
+        whole = np.maximum(_polynomial(self.of_cells, self.keep, self.sums), 0.0)
+        return np.asarray(-whole - self.stray * self.keep)
 
     @property
     def log_no_find(self) -> Array:
@@ -173,7 +176,8 @@ class Ground:
     @property
     def log_none_in(self) -> Array:
         """Log P(none left) per region."""
-        return -self.missed - self.stray * self.left_in.sum(axis=(1, 2), dtype=np.float64)
+        singles = self.stray * self.left_in.sum(axis=(1, 2), dtype=np.float64)
+        return np.asarray(-self.missed - singles)
 
     def weight_of_new(self, row: int, col: int) -> float:
         """M(x) + λ₀: rate of finds, per unit of detection, of strikes without finds and single items in a grid cell."""

@@ -11,7 +11,7 @@ each may be weighed, resampled and moved alone (resample-move, Gilks and Berzuin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -36,7 +36,9 @@ LINKED = 0.01  # two finds belong to one group if they share a strike in this sh
 BLOCKS = 4  # blocks of particles moved side by side, whatever the threads
 HALF = 0.5  # effective share of the particles below which they are resampled
 SWEEPS = 2  # after each resampling and each find
-SUMMED = 8_000_000  # kernel cells that one sum over a group's particles may touch; else evenly drawn particles do
+SUMMED = (
+    8_000_000  # kernel cells that one sum over a group's particles may touch; else evenly drawn particles do
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,9 @@ class Sums:
     log_none: Array
     log_no_find: Array
     log_none_in: Array  # (regions,)
+
+
+Work = Callable[[World, np.random.Generator, int, int, int, int], None]
 
 
 class Group:
@@ -85,7 +90,13 @@ class Group:
         ground, margin = self.ground, self.ground.lattice.margin
         return np.asarray(
             particles.weight_of_known(
-                self.swarm, ground.kernels, ground.exposure, row + margin, col + margin, ground.shape, ground.rate
+                self.swarm,
+                ground.kernels,
+                ground.exposure,
+                row + margin,
+                col + margin,
+                ground.shape,
+                ground.rate,
             )
         )
 
@@ -135,7 +146,7 @@ class Group:
         s = self.swarm
         one = np.zeros((count, 1), np.int32)
         more = [np.concatenate([column, one], axis=1) for column in s[1:5]]
-        self.swarm = Swarm(np.concatenate([s.strike, one - np.int32(1)], axis=1), *more, s.top.copy())
+        self.swarm = Swarm._make([np.concatenate([s.strike, one - np.int32(1)], axis=1), *more, s.top.copy()])
         self._in_blocks(
             rng,
             pool,
@@ -144,7 +155,7 @@ class Group:
             ),
         )
 
-    def _in_blocks(self, rng: np.random.Generator, pool: ThreadPoolExecutor, work) -> None:  # type: ignore[no-untyped-def]
+    def _in_blocks(self, rng: np.random.Generator, pool: ThreadPoolExecutor, work: Work) -> None:
         world, top, left = _world(self.places, self.ground)
         count = len(self.log_weight)
         cuts = np.linspace(0, count, BLOCKS + 1).astype(int)
@@ -190,7 +201,10 @@ class Group:
         mean, none, boxes = (halves[0][n] + halves[1][n] for n in range(3))
         in_regions = np.zeros(len(ground.left_in))
         in_regions[regions] = np.log(np.maximum(weights @ np.exp(log_none), 1e-300))
-        whole = slice(0, min(blocks[0], grid.rows // side - t0)), slice(0, min(blocks[1], grid.cols // side - u0))
+        whole = (
+            slice(0, min(blocks[0], grid.rows // side - t0)),
+            slice(0, min(blocks[1], grid.cols // side - u0)),
+        )
         self.sums = Sums(
             (slice(r0, r1), slice(c0, c1)),
             (slice(t0, t0 + whole[0].stop), slice(u0, u0 + whole[1].stop)),
@@ -210,13 +224,17 @@ class Group:
         few = max(100, int(count * SUMMED / work))
         at = (rng.random() + np.arange(few)) / few
         chosen = np.minimum(np.searchsorted(np.cumsum(self.weights), at), count - 1)
-        return np.full(few, 1.0 / few), Swarm(*(np.ascontiguousarray(column[chosen]) for column in self.swarm))
+        return np.full(few, 1.0 / few), Swarm(
+            *(np.ascontiguousarray(column[chosen]) for column in self.swarm)
+        )
 
 
 # ---- making groups
 
 
-def groups_of(draws: Draws, places: Ints, ground: Ground, count: int, rng: np.random.Generator) -> list[Group]:
+def groups_of(
+    draws: Draws, places: Ints, ground: Ground, count: int, rng: np.random.Generator
+) -> list[Group]:
     """Part finds into groups by who shares strikes with whom in the draws, each with `count` particles."""
     if not len(places):
         return []
@@ -233,7 +251,7 @@ def groups_of(draws: Draws, places: Ints, ground: Ground, count: int, rng: np.ra
 
 
 def _linked(strike_of: Ints) -> Ints:
-    """Label finds by group: those that share a strike in a share of the draws, at least, and so on from one to another."""
+    """Label finds by group: those that share a strike in a share of the draws, and so on from one to another."""
     count = strike_of.shape[1]
     shared = np.zeros((count, count))
     for strikes in strike_of:
@@ -254,7 +272,7 @@ def _swarm(draws: Draws, mine: Ints, chosen: Ints) -> Swarm:
         top[p] = len(used)
         for column, values in zip(columns, (draws.footprint, draws.row, draws.col, draws.finds), strict=True):
             column[p, : len(used)] = values[used]
-    return Swarm(strike, *columns, top)
+    return Swarm._make([strike, *columns, top])
 
 
 def joined(groups: Sequence[Group], rng: np.random.Generator) -> Group:
@@ -279,15 +297,14 @@ def joined(groups: Sequence[Group], rng: np.random.Generator) -> Group:
                 column[some, filled[some] + k] = values[some, k]
         filled += s.top
         start += mine
-    return Group(places, Swarm(strike.astype(np.int32), *columns, filled), log_weight, ground)
+    return Group(places, Swarm._make([strike, *columns, filled]), log_weight, ground)
 
 
 def alone(count: int, ground: Ground) -> Group:
     """A group of no finds yet."""
     column = np.zeros((count, 1), np.int32)
-    swarm = Swarm(
-        np.zeros((count, 0), np.int32), *(column.copy() for _ in range(4)), np.zeros(count, np.int64)
-    )
+    columns = [column.copy() for _ in range(4)]
+    swarm = Swarm._make([np.zeros((count, 0), np.int32), *columns, np.zeros(count, np.int64)])
     return Group(np.empty((0, 2), dtype=np.int64), swarm, np.zeros(count), ground)
 
 
@@ -308,8 +325,9 @@ def _world(places: Ints, ground: Ground) -> tuple[World, int, int]:
         float(ground.shape), float(ground.rate),
     )  # fmt: skip
     relative = (places + m - low).astype(np.int32)
-    world = World(field, _items(relative, ground), _no_records(len(places)), _no_boxes(), idle_state(0, 0), None)
-    world = world._replace(scratch=idle_scratch(len(places), 0, ground.kernels.shape, 0, (0, 0)))
+    room = idle_scratch(len(places), 0, ground.kernels.shape, 0, (0, 0))
+    items, records = _items(relative, ground), _no_records(len(places))
+    world = World(field, items, records, _no_boxes(), idle_state(0, 0), room)
     tabulate_all(world)
     return world, int(low[0]), int(low[1])
 

@@ -7,12 +7,12 @@ Start   at `Running.begin`, then `Running.add_box` and `Running.add_find`
 
 The kept draws become weighted particles, group by group of finds (`groups.py`). Search without a find weighs them by
 what their strikes would have shown, ∏ ((b + e)/(b + e'))^(a + n); a find by how well they foretold it. Where weights grow
-uneven, particles are resampled and moved by the sampler's own moves. Strikes without finds, and all sums, are brought up to
-date in reach of the change alone (`ground.py`).
+uneven, particles are resampled and moved by the sampler's own moves. Strikes without finds, and all sums, are brought up
+to date in reach of the change alone (`ground.py`).
 
-A server holds one `Running` for each area: it begins it from the night's fit, calls `add_box` for each box that teams report,
-shows the `Estimate` that comes back, and calls `refit` in the background when `stale` says why, or each night. One
-`Running` is used by one thread at a time.
+A server holds one `Running` for each area: it begins it from the night's fit, calls `add_box` for each box that teams
+report, shows the `Estimate` that comes back, and calls `refit` in the background when `stale` says why, or
+each night. One `Running` is used by one thread at a time.
 """
 
 from __future__ import annotations
@@ -78,7 +78,12 @@ class Running:
     """The estimate of one area, kept up to date. Make it with `Running.begin`."""
 
     def __init__(
-        self, posterior: Posterior, ground: Ground, names: list[str], groups: list[Group], rng: np.random.Generator
+        self,
+        posterior: Posterior,
+        ground: Ground,
+        names: list[str],
+        groups: list[Group],
+        rng: np.random.Generator,
     ):
         self.posterior, self.ground, self.names, self.groups, self.rng = posterior, ground, names, groups, rng
         self.finds = posterior.finds.copy()
@@ -166,7 +171,8 @@ class Running:
             Cells searched: bool, or area share.
         detection : float
             Probability that this search detected an item lying there.
-        finds : (row, col) of each item found there.
+        finds : iterable of (row, col)
+            Cell of each item found there.
         count : int
             Next boxes asked for.
         """
@@ -344,4 +350,6 @@ def _check_kind(posterior: Posterior) -> None:
     }
     found = [name for name, there in reasons.items() if there]
     if found:
-        raise ValueError(f"a fit with {' and '.join(found)} cannot be carried on step by step: refit it instead")
+        raise ValueError(
+            f"a fit with {' and '.join(found)} cannot be carried on step by step: refit it instead"
+        )
