@@ -60,6 +60,25 @@ def steps(running, rng, count):
         yield mask, [(row + int(rng.integers(2)), col + int(rng.integers(2)))] if found else []
 
 
+def clocked(step):
+    """Seconds of one step: by the clock, and of all processors."""
+    clock, processors = time.perf_counter(), time.process_time()
+    step()
+    return time.perf_counter() - clock, time.process_time() - processors
+
+
+def figures(values):
+    """Median and largest of steps, in milliseconds."""
+    if not values:
+        return {"steps": 0}
+    clock, processors = zip(*values, strict=True)
+    return {
+        "steps": len(values),
+        "median_ms": round(1000 * statistics.median(clock), 1), "max_ms": round(1000 * max(clock), 1),
+        "median_processor_ms": round(1000 * statistics.median(processors), 1),
+    }  # fmt: skip
+
+
 def main():
     """Fit, step, refit, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -67,43 +86,47 @@ def main():
     parser.add_argument("--rows", type=int, default=320)
     parser.add_argument("--finds", type=int, default=120)
     parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--finds-alone", type=int, default=60, help="finds added without a box of their own")
+    parser.add_argument(
+        "--sweeps", type=int, help="sweeps of each fit's four chains; by default until they agree"
+    )
     parser.add_argument("--particles", type=int, default=1000)
     given = parser.parse_args()
     grid, effort, places, prior = case(given.rows, given.finds, 1)
-    fitted = fit(grid, effort, places, prior, seed=1)
+    print(f"SIMULATED: {len(places)} finds; fitting ...", flush=True)
+    fitted = fit(grid, effort, places, prior, seed=1, sweeps=given.sweeps)
+    print(f"{fitted.draws} draws kept", flush=True)
     begun = time.perf_counter()
     running = Running.begin(fitted, regions=regions(grid), particles=given.particles)
     begin_s = time.perf_counter() - begun
-    seconds = {"negative box": [], "box with a find": [], "find alone": []}
+    sizes = sorted(len(group.places) for group in running.groups)
+    print(f"begun in {begin_s:.1f} s; finds by group {sizes}", flush=True)
     rng = np.random.default_rng(7)
     warm = Running.begin(fitted, regions=regions(grid), particles=50)
     for mask, _ in steps(warm, np.random.default_rng(9), 6):
         warm.add_box(mask, DETECTION)
         warm.add_find(*warm.finds[0])
+    timed = {"negative box": [], "box with a find": [], "find alone": []}
     for n, (mask, found) in enumerate(steps(running, rng, given.steps)):
-        began = time.perf_counter()
-        running.add_box(mask, DETECTION, found, count=20)
-        seconds["box with a find" if found else "negative box"].append(time.perf_counter() - began)
-        if n % 2 == 0:
+        kind = "box with a find" if found else "negative box"
+        timed[kind].append(clocked(lambda m=mask, f=found: running.add_box(m, DETECTION, f, count=20)))
+        if n % 2 == 0 and len(timed["find alone"]) < given.finds_alone:
             row, col = running.finds[rng.integers(len(running.finds))]
-            began = time.perf_counter()
-            running.add_find(int(row), int(col), count=20)
-            seconds["find alone"].append(time.perf_counter() - began)
+            timed["find alone"].append(
+                clocked(lambda r=int(row), c=int(col): running.add_find(r, c, count=20))
+            )
+    for name, values in timed.items():
+        print(name, figures(values), flush=True)
     now = running.estimate(20)
     began = time.perf_counter()
-    again = fit(grid, running.structured, running.finds, prior, seed=2)
+    again = fit(grid, running.structured, running.finds, prior, seed=2, sweeps=given.sweeps)
     refit_s = time.perf_counter() - began
     out = {
         "cells": grid.rows * grid.cols, "finds": len(places), "draws": fitted.draws, "particles": given.particles,
         "groups": len(running.groups), "largest_group": max(len(g.places) for g in running.groups),
         "begin_s": round(begin_s, 2), "refit_s": round(refit_s, 2), "stale": running.stale,
     }  # fmt: skip
-    for name, values in seconds.items():
-        if values:
-            out[name] = {
-                "steps": len(values), "median_ms": round(1000 * statistics.median(values), 1),
-                "max_ms": round(1000 * max(values), 1),
-            }  # fmt: skip
+    out.update({name: figures(values) for name, values in timed.items()})
     for name, mask in regions(grid).items():
         sd = float(again.known_by_label(np.where(mask, 0, -1), 1)[:, 0].std())
         there, refitted = now.regions[name].expected, again.expected_remaining_in(mask)
