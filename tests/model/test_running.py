@@ -31,7 +31,9 @@ def posterior():
 
 
 def test_before_any_step_the_running_estimate_is_the_fit():
-    posterior = fit(GRID, 0.7 * FIRST, FINDS, PRIOR, seed=2, sweeps=200)  # few enough draws for all to be summed
+    posterior = fit(
+        GRID, 0.7 * FIRST, FINDS, PRIOR, seed=2, sweeps=200
+    )  # few enough draws for all to be summed
     now = Running.begin(posterior, regions=REGIONS, particles=posterior.draws).estimate()
     # same draws: only the series (5e-3 of the unseen part) and single precision lie between them
     assert np.allclose(now.expected_remaining, posterior.expected_remaining, rtol=6e-3, atol=1e-6)

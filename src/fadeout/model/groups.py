@@ -35,7 +35,7 @@ Ints = NDArray[np.int64]
 LINKED = 0.01  # two finds belong to one group if they share a strike in this share of the draws, at least
 BLOCKS = 4  # blocks of particles moved side by side, whatever the threads
 HALF = 0.5  # effective share of the particles below which they are resampled
-SWEEPS = 2  # after each resampling and each find
+SWEEPS = 1  # after each resampling and each find
 SUMMED = (
     8_000_000  # kernel cells that one sum over a group's particles may touch; else evenly drawn particles do
 )
@@ -117,13 +117,13 @@ class Group:
         self.log_weight = np.zeros(count)
 
     def refresh(self, rng: np.random.Generator, pool: ThreadPoolExecutor, around: Ints | None) -> None:
-        """Resample if weights are uneven, then move the finds about some cells (n, 2), or all."""
+        """Resample if weights are uneven, then move the finds within a reach of some cells (n, 2), or all."""
         if self.effective < HALF:
             self.resample(rng)
         active = np.arange(len(self.places))
         if around is not None and len(around):
             away = np.abs(self.places[:, None] - around[None]).max(axis=2).min(axis=1)
-            active = np.flatnonzero(away <= 2 * self.ground.lattice.reach)
+            active = np.flatnonzero(away <= self.ground.lattice.reach)
         if not len(active):
             return
         self._in_blocks(
