@@ -1,7 +1,7 @@
-"""fadeout on one data set, in a process of its own: `python with_fadeout.py DATA OUT`.
+"""fadeout on one data set, in a process of its own: `python with_fadeout.py DATA OUT [learned]`.
 
-`python with_fadeout.py DATA OUT [learned]`. The prior is the shipped profile's, whatever the truth; with `learned` its numbers
-are the middles of the distributions that benchmarks/calibration.py uses, and the data move them. Intensities per box are drawn from the posterior, one for each of `draws` draws.
+The prior is the shipped profile's, whatever the truth; with `learned` its numbers are the middles of the distributions
+that calibration starts from, and the data move them. Intensities of boxes are drawn from the posterior, as many as asked.
 """
 
 from __future__ import annotations

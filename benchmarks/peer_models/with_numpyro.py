@@ -22,7 +22,7 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.infer import MCMC, NUTS
 
-WARM_UP, KEPT, CHAINS = 500, 500, 4
+WARM_UP, KEPT, CHAINS = 300, 250, 4
 compiling = [0.0]
 
 

@@ -1,7 +1,7 @@
 """PyMC on one data set, in a process of its own: `python with_pymc.py DATA OUT`.
 
-A log-Gaussian Cox process with a Hilbert-space Gaussian process (Matérn 5/2), sampled by nutpie in four chains. The number
-of basis functions is what PyMC's own rule asks for length scales of 0.1 to 0.3 km, the bulk of the prior.
+A log-Gaussian Cox process with a Hilbert-space Gaussian process (Matérn 5/2), sampled by nutpie in four chains. The
+number of basis functions is what PyMC's own rule asks for length scales of 0.1 to 0.3 km, the bulk of the prior.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import nutpie
 import pymc as pm
 
-WARM_UP, KEPT, CHAINS = 500, 500, 4
+WARM_UP, KEPT, CHAINS = 300, 250, 4
 LENGTHS_KM = [0.1, 0.3]
 
 
@@ -63,12 +63,13 @@ def main():
     judged = arviz.convert_to_dataset(traces)
     r_hat, ess = arviz.rhat(judged), arviz.ess(judged)
     steps = float(trace.sample_stats["n_steps"].mean())
+    divergent = int(trace.sample_stats["diverging"].sum())
     meta = {
         "compile_s": ready - begun, "fit_s": fitted - ready, "fit_cpu_s": fitted_cpu - cpu,
         "r_hat": float(max(r_hat[name] for name in traces)), "ess_total": float(ess["total"]),
         "ess_least": float(min(ess[name] for name in traces)),
         "version": f"pymc {pm.__version__}, nutpie {nutpie.__version__}",
-        "notes": f"{m}² basis functions, {int(trace.sample_stats['diverging'].sum())} divergent, {steps:.0f} steps a draw",
+        "notes": f"{m}² basis functions, {divergent} divergent, {steps:.0f} steps a draw",
         "parameters": {name: float(traces[name].mean()) for name in ("length", "sd", "mean")},
     }  # fmt: skip
     meta["converged"] = meta["r_hat"] <= 1.05

@@ -16,7 +16,7 @@ begun <- used()
 invisible(file.copy(file.path(here, "lgcp.cpp"), kept, overwrite = FALSE))
 if (!file.exists(file.path(kept, dynlib("lgcp")))) {
   old <- setwd(kept)
-  compile("lgcp.cpp", flags = "-O1 -w")
+  compile("lgcp.cpp", flags = "-O2 -w", framework = "TMBad")
   setwd(old)
 }
 dyn.load(file.path(kept, dynlib("lgcp")))
@@ -37,7 +37,7 @@ data <- list(count = cells$count[seen], at = node[seen], detection = detection,
 start <- list(mean = middle, log_length = log(0.17), log_sd = 0, field = rep(0, rows * cols))
 made <- MakeADFun(data, start, random = "field", DLL = "lgcp", silent = TRUE)
 found <- nlminb(made$par, made$fn, made$gr, control = list(iter.max = 200, eval.max = 300))
-report <- sdreport(made, getJointPrecision = TRUE)
+report <- sdreport(made, getJointPrecision = TRUE, skip.delta.method = TRUE)
 at_best <- made$env$last.par.best
 precision <- report$jointPrecision
 fixed <- names(at_best) != "field"
