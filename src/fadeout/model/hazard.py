@@ -27,7 +27,7 @@ from fadeout.model.outlines import outlines
 from fadeout.model.posterior import Posterior
 from fadeout.model.thinning import thinned
 
-__all__ = ["HazardousArea", "delineate", "outlines"]
+__all__ = ["AreaOfSize", "HazardousArea", "area_of_size", "delineate", "outlines"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -116,6 +116,39 @@ def delineate(
     chosen = request.first_enough(levels, count)
     cells, outside, level = _tidied(request, levels, chosen)
     return _described(request, cells, outside, float(known[(levels <= level) & (known > 0)].min()))
+
+
+@dataclass(frozen=True, eq=False)
+class AreaOfSize:
+    """The cells that leave out as little as an area of that size can; `level` as in `HazardousArea`."""
+
+    cells: Mask
+    level: float
+
+
+def area_of_size(posterior: Posterior, area_m2: float) -> AreaOfSize:
+    """Draw an area of a given size that leaves out as little as it can of what known strikes left.
+
+    Cells enter as in `delineate`, without tidying, and where known strikes end, by all that is expected to remain.
+    It is for a programme whose means are given, and for comparison at equal area.
+
+    Examples
+    --------
+    >>> from fadeout.model import Footprint, Grid, Prior, fit
+    >>> prior = Prior(1.0, 30.0, 1.0, 0.2, [Footprint(80, 40)])
+    >>> posterior = fit(Grid(20, 20, 25.0), np.full((20, 20), 0.5), [[9, 9]], prior, sweeps=20)
+    >>> int(area_of_size(posterior, 10_000.0).cells.sum())
+    16
+    """
+    if not area_m2 >= 0:
+        raise ValueError(f"area_m2 must be at least 0; got {area_m2:g}")
+    free = ~posterior.excluded.ravel()
+    count = min(int(area_m2 / posterior.grid.cell_m**2 + 1e-9), int(free.sum()))
+    known = posterior.expected_known.ravel()
+    order = np.lexsort((posterior.expected_remaining.ravel(), known, free))[::-1]
+    cells = np.zeros(posterior.grid.shape, dtype=bool)
+    cells.ravel()[order[:count]] = True
+    return AreaOfSize(cells, float(known[order[count - 1]]) if count else 0.0)
 
 
 @dataclass(frozen=True, eq=False)

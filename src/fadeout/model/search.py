@@ -16,7 +16,7 @@ column j × side_cells.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from fadeout.model.grid import Grid
-from fadeout.model.hazard import HazardousArea
+from fadeout.model.hazard import AreaOfSize, HazardousArea
 from fadeout.model.posterior import Posterior
 from fadeout.model.thinning import thinned
 
@@ -32,11 +32,9 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 SHARES = {"record": 0.4, "edge": 0.4, "explore": 0.2}  # of a batch, while each aim has boxes left (assumed)
-SPREAD = {
-    "record": 2.0,
-    "edge": 2.0,
-    "explore": 4.0,
-}  # boxes within which a chosen box makes others worth less
+AIMS = ("record", "edge", "sweep", "explore", "find", "doubt")
+# boxes within which a chosen box makes others worth less
+SPREAD = {"record": 2.0, "edge": 2.0, "sweep": 1.0, "explore": 4.0, "find": 2.0, "doubt": 2.0}
 BESIDE_SEARCHED = 0.35  # weight of boxes next to searched ones: model.md section 7
 LATTICE_M = 200.0  # spacing of the boxes around a record
 HALF = 0.5  # share of a box that is searched or allowed from which it counts as such
@@ -64,13 +62,14 @@ class NextBox:
 
 def next_boxes(
     posterior: Posterior,
-    area: HazardousArea,
+    area: HazardousArea | AreaOfSize,
     *,
     side_cells: int,
     searched_share: ArrayLike,
     allowed: ArrayLike,
     detection: float,
     count: int = 20,
+    shares: Mapping[str, float] = SHARES,
 ) -> list[NextBox]:
     """Choose the boxes to search next, best first.
 
@@ -95,7 +94,11 @@ def next_boxes(
         Of one complete pass over a box, 0 to 1.
     count : int
         Boxes asked for; fewer are given where fewer are free.
+    shares : mapping of aim to number
+        How the batch is shared among aims, in proportion; `AIMS` names them all.
     """
+    if not set(shares) <= set(AIMS) or min(shares.values(), default=-1.0) < 0:
+        raise ValueError(f"shares must be at least 0, of the aims {', '.join(AIMS)}; got {dict(shares)}")
     if side_cells < 1 or not 0 < detection <= 1 or count < 0:
         raise ValueError(
             "side_cells must be at least 1, detection in 0 to 1 and above 0, count at least 0; got "
@@ -106,12 +109,16 @@ def next_boxes(
         return []
     record_worth, record_of = _record_worth(posterior, boxes)
     above = _p_above_level(posterior, area, boxes)
-    worth = {
-        "record": record_worth,
-        "edge": _entropy(above) * boxes.weight,
-        "explore": _explore_worth(boxes),
+    worths: dict[str, Callable[[], Array]] = {
+        "record": lambda: record_worth,
+        "edge": lambda: _entropy(above) * boxes.weight,
+        "sweep": lambda: _sweep_worth(area, boxes),
+        "explore": lambda: _explore_worth(boxes),
+        "find": lambda: boxes.p_find * boxes.weight,
+        "doubt": lambda: _entropy(boxes.p_find) * boxes.weight,
     }
-    chosen = _take_turns(worth, count)
+    worth = {aim: worths[aim]() for aim, share in shares.items() if share > 0}
+    chosen = _take_turns(worth, shares, count)
     return [
         _reasoned(boxes, rank, place, aim, above, record_of)
         for rank, (place, aim) in enumerate(chosen, start=1)
@@ -179,7 +186,7 @@ def _entropy(p: Array) -> Array:
     return np.abs(p * np.log(np.maximum(p, 1e-300)) + q * np.log(np.maximum(q, 1e-300)))
 
 
-def _p_above_level(posterior: Posterior, area: HazardousArea, boxes: _Boxes) -> Array:
+def _p_above_level(posterior: Posterior, area: HazardousArea | AreaOfSize, boxes: _Boxes) -> Array:
     """Share of the draws in which known strikes left more in a box, per cell, than the bounding level."""
     out = np.zeros(boxes.free.shape)
     if not area.cells.any() or not area.level > 0:
@@ -217,6 +224,13 @@ def _explore_worth(boxes: _Boxes) -> Array:
     # additive recurrence of the plastic number: the most even sequence of points known for two dimensions
     jitter = 1.0 + EVEN * ((0.7548776662 * i + 0.5698402910 * j) % 1.0)
     return np.asarray(_entropy(boxes.p_find) * unseen * boxes.weight * jitter)
+
+
+def _sweep_worth(area: HazardousArea | AreaOfSize, boxes: _Boxes) -> Array:
+    """Chance of finding an item of a known strike outside the area, where nobody else would look for it."""
+    outside = _sums(~area.cells, boxes.side) > HALF * boxes.side**2
+    known = boxes.known / np.maximum(boxes.expected, 1e-300)
+    return np.asarray(boxes.p_find * known * (outside & boxes.free))
 
 
 def record_lattice(
@@ -264,7 +278,9 @@ def _record_worth(posterior: Posterior, boxes: _Boxes) -> tuple[Array, NDArray[n
     return worth, of
 
 
-def _take_turns(worth: dict[str, Array], count: int) -> Iterator[tuple[tuple[int, int], str]]:
+def _take_turns(
+    worth: dict[str, Array], shares: Mapping[str, float], count: int
+) -> Iterator[tuple[tuple[int, int], str]]:
     """Choose boxes one by one: the aim that is furthest behind its share takes its best box."""
     worth = {aim: values.copy() for aim, values in worth.items()}
     shape = next(iter(worth.values())).shape
@@ -274,8 +290,8 @@ def _take_turns(worth: dict[str, Array], count: int) -> Iterator[tuple[tuple[int
         open_aims = [aim for aim in worth if worth[aim].max() > 0]
         if not open_aims:
             return
-        whole = sum(SHARES[aim] for aim in open_aims)
-        aim = max(open_aims, key=lambda name: SHARES[name] / whole * turn - taken[name])
+        whole = sum(shares[aim] for aim in open_aims)
+        aim = max(open_aims, key=lambda name: shares[name] / whole * turn - taken[name])
         i, j = (int(k) for k in np.unravel_index(int(worth[aim].argmax()), shape))
         taken[aim] += 1
         yield (i, j), aim
@@ -309,6 +325,11 @@ def _reasoned(
             f"box inside; {chance}."
         )
         return replace(box, reason=reason)
+    if aim == "sweep":
+        reason = f"Lies outside the area, where items of a known strike may be left: {chance}."
+        return replace(box, reason=reason)
+    if aim in ("find", "doubt"):
+        return replace(box, reason=f"Not searched: {chance}.")
     reason = f"Not searched, and no strike is known here: looks for strikes that nobody has seen; {chance}."
     return replace(box, reason=reason)
 

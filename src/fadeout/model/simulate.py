@@ -225,7 +225,7 @@ def _items(
 
 @dataclass(frozen=True)
 class Ellipse:
-    """One strike as it may really have fallen: a continuous pattern, perhaps hollow, with stragglers."""
+    """One strike as it may really have fallen: a continuous pattern: hollow, in clumps, bent, with stragglers."""
 
     x_m: float
     y_m: float
@@ -235,6 +235,8 @@ class Ellipse:
     bearing_deg: float = 0.0
     ring: float = 0.0  # share of the items that lie on a ring at about 1.6 standard deviations
     tail: float = 0.1  # share that is spread by a Student t with 3 degrees of freedom, 1.5 times as wide
+    clumps: tuple[tuple[float, float], ...] = ()  # middles (along, across) of clumps a third as wide, in deviations
+    bend: float = 0.0  # by how far the long axis is bent: at 1, its ends lie one major deviation aside
     record: int = -1  # index of the record it gave rise to, or -1
 
 
@@ -316,6 +318,7 @@ def outside_model(
     extent: tuple[float, float, float, float],
     background_per_km2: float = 0.0,
     unevenness: float = 0.3,
+    patches: tuple[float, float] | None = None,
     seed: int,
 ) -> Ground:
     """Throw the items of strikes, and single ones, at continuous places: more than the model believes.
@@ -330,6 +333,9 @@ def outside_model(
         Single items.
     unevenness : float
         Standard deviation of the logarithm of how easily an item is detected (depth, plants); 0 is even.
+    patches : (float, float), optional
+        Ground that varies from place to place: the standard deviation of the logarithm of ease that items
+        close together share, and the size of the patches in metres.
     seed : int
         Same inputs and seed give the same ground.
     """
@@ -342,7 +348,20 @@ def outside_model(
     x, y = np.concatenate(places).T
     there = (x >= west) & (x < east) & (y >= south) & (y < north)
     ease = rng.lognormal(-(unevenness**2) / 2, unevenness, size=int(there.sum()))
+    if patches is not None:
+        ease *= _patchy(x[there], y[there], *patches, rng)
     return Ground(tuple(strikes), x[there], y[there], of[there].astype(np.int64), ease)
+
+
+WAVES = 64  # of a patchy field: their sum is near enough to Gaussian
+
+
+def _patchy(x: Array, y: Array, spread: float, size_m: float, rng: np.random.Generator) -> Array:
+    """A factor of mean 1 that varies smoothly over the ground: the exponential of a sum of random waves."""
+    wave = rng.normal(size=(WAVES, 2)) / size_m
+    phase = rng.uniform(0.0, 2 * math.pi, size=WAVES)
+    field = np.cos(np.column_stack([x, y]) @ wave.T + phase).sum(axis=1) * math.sqrt(2.0 / WAVES)
+    return np.asarray(np.exp(spread * field - spread**2 / 2))
 
 
 def _pattern(strike: Ellipse, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -356,7 +375,12 @@ def _pattern(strike: Ellipse, count: int, rng: np.random.Generator) -> tuple[Arr
     stray = kind > 1.0 - strike.tail
     chi = np.sqrt(rng.chisquare(3, size=count) / 3.0)
     unit[stray] *= (1.5 / np.maximum(chi, 0.05))[stray, None]
+    if strike.clumps:
+        middles = np.asarray(strike.clumps, dtype=np.float64)
+        unit = unit / 3.0 + middles[rng.integers(0, len(middles), size=count)]
     along, across = unit[:, 0] * strike.sigma_major_m, unit[:, 1] * strike.sigma_minor_m
+    if strike.bend:
+        across = across + strike.bend * strike.sigma_major_m * (unit[:, 0] ** 2 - 1.0) / 3.0
     bearing = math.radians(strike.bearing_deg)
     x = strike.x_m + along * math.sin(bearing) + across * math.cos(bearing)
     y = strike.y_m + along * math.cos(bearing) - across * math.sin(bearing)
