@@ -49,7 +49,7 @@ class Site:
     records: tuple[RecordedStrike, ...]
     reported: np.ndarray  # items known before
     detection: float  # true, of one pass
-    intensity: np.ndarray  # (strikes, rows, cols) expected items of each strike in each box, before any search
+    intensity: np.ndarray  # (strikes, rows, cols) expected items of each strike, before any search
 
     @property
     def row(self) -> np.ndarray:

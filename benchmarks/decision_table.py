@@ -56,7 +56,9 @@ def _kind(kind: str, rows: list, ways: list, base: str) -> list:
                  _gain(of(base, "discoverable") + of(base, "unknown") - disc - unknown)]  # fmt: skip
         gap = 100 * (rule - disc.mean()) / (rule - oracle) if rule > oracle else float("nan")
         part = [
-            np.mean([row[way][f"at {s}"]["discoverable"] for row in rows if f"at {s}" in row[way]] or [np.nan])
+            np.mean(
+                [row[way][f"at {s}"]["discoverable"] for row in rows if f"at {s}" in row[way]] or [np.nan]
+            )
             for s in (0.5, 0.75)
         ]
         out.append(
@@ -86,32 +88,51 @@ def _area_needed(rows: list, rule: float) -> str:
 def _honest(name: str, rows: list, *, full: bool) -> list:
     """Whether what was stated came true."""
     rows = [row for row in rows if "bins" in row]
+    return ["", f"-- {name}", _area(rows), _total(rows), _clear(rows), *(_reliability(rows) if full else [])]
+
+
+def _area(rows: list) -> str:
     drawn = [row["drawn"] for row in rows if row["drawn"]["left"] > 0]
-    left = np.array([d["left"] for d in drawn], dtype=float)
-    outside = np.array([d["outside"] for d in drawn], dtype=float)
+    area, share, sure = (np.mean([d[key] for d in drawn]) for key in ("area", "share", "confidence"))
+    left, outside = (np.array([d[key] for d in drawn], dtype=float) for key in ("left", "outside"))
+    met = np.mean(outside <= 0.05 * left)
+    # the draws state expected items; n items scatter about them by sqrt(0.05 * 0.95 / n) (hazard.py)
+    scattered = np.mean(outside <= 0.05 * left + 1.645 * np.sqrt(0.0475 * left))
+    return (
+        f"   area drawn {area:.0f} boxes; share left out stated {100 * share:.1f} %, true "
+        f"{100 * outside.sum() / left.sum():.1f} %; confidence stated {100 * sure:.0f} %, truly at most 5 % on "
+        f"{100 * met:.0f} % of sites ({100 * scattered:.0f} % within the scatter of so few items)"
+    )
+
+
+def _total(rows: list) -> str:
     ranks = np.array([row["total"]["rank"] for row in rows])
     true, mean = (np.mean([row["total"][k] for row in rows]) for k in ("true", "mean"))
-    clear = np.array([row["clear"] for row in rows], dtype=float).sum(axis=0)
-    out = [
-        "",
-        f"-- {name}: area drawn {np.mean([d['area'] for d in drawn]):.0f} boxes; share left out stated "
-        f"{100 * np.mean([d['share'] for d in drawn]):.1f} %, true {100 * outside.sum() / left.sum():.1f} %; confidence stated "
-        f"{100 * np.mean([d['confidence'] for d in drawn]):.0f} %, share truly ≤ 5 % on {100 * np.mean(outside <= 0.05 * left):.0f} % "
-        f"(within its chance scatter {100 * np.mean(outside <= 0.05 * left + 1.645 * np.sqrt(0.0475 * left)):.0f} %)",
-        f"   total: 90 % interval holds {100 * np.mean((ranks > 0.05) & (ranks < 0.95)):.0f} % "
-        f"(above it {100 * np.mean(ranks >= 0.95):.0f} %), stated mean {mean:.1f}, true {true:.1f}; "
-        f"squares stated clear ≥ 95 %: {clear[0]:.0f}, stated {100 * clear[2] / max(clear[0], 1):.1f} %, "
-        f"truly clear {100 * clear[1] / max(clear[0], 1):.1f} %",
-    ]  # fmt: skip
-    if full:
-        bins = np.array([row["bins"] for row in rows], dtype=float)  # (sites, 3, bins)
-        count, stated, seen = bins.sum(axis=0)
-        for b in np.flatnonzero(count >= 50):
-            residual = bins[:, 2, b] - bins[:, 0, b] * seen[b] / count[b]
-            error = np.sqrt((residual**2).sum()) / count[b]
-            off = seen[b] / count[b] - stated[b] / count[b]
-            out.append(
-                f"   P(any left) {stated[b] / count[b]:.3f} stated, {seen[b] / count[b]:.3f} seen, {count[b]:.0f} boxes, "
-                f"bar {max(0.05, 2 * error):.3f} {'holds' if abs(off) <= max(0.05, 2 * error) else 'MISSES'}"
-            )
+    return (
+        f"   total: 90 % interval holds {100 * np.mean((ranks > 0.05) & (ranks < 0.95)):.0f} %, below the truth on "
+        f"{100 * np.mean(ranks >= 0.95):.0f} %; stated mean {mean:.1f}, true {true:.1f}"
+    )
+
+
+def _clear(rows: list) -> str:
+    count, clear, stated = np.array([row["clear"] for row in rows], dtype=float).sum(axis=0)
+    return (
+        f"   squares stated clear with at least 95 %: {count:.0f}, stated {100 * stated / max(count, 1):.1f} %, "
+        f"truly clear {100 * clear / max(count, 1):.1f} %"
+    )
+
+
+def _reliability(rows: list) -> list:
+    """P(any left) by bins of at least 50 boxes, standard errors clustered by site."""
+    bins = np.array([row["bins"] for row in rows], dtype=float)  # (sites, 3, bins)
+    count, stated, seen = bins.sum(axis=0)
+    out = []
+    for b in np.flatnonzero(count >= 50):
+        mean, share = stated[b] / count[b], seen[b] / count[b]
+        error = np.sqrt(((bins[:, 2, b] - bins[:, 0, b] * share) ** 2).sum()) / count[b]
+        bar = max(0.05, 2 * error)
+        verdict = "holds" if abs(share - mean) <= bar else "MISSES"
+        out.append(
+            f"   P(any left) stated {mean:.3f}, seen {share:.3f}, {count[b]:.0f} boxes, bar {bar:.3f} {verdict}"
+        )
     return out

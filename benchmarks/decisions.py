@@ -21,8 +21,8 @@ from decision_sites import BOXES, GRID, KINDS, REPORTED, SIDE_M, STATED_P, Site,
 from decision_table import table
 
 from fadeout.model import effort, fit
-from fadeout.model.hazard import area_of_size, delineate
-from fadeout.model.search import record_lattice, next_boxes, survey_rule
+from fadeout.model.hazard import area_of_size, core_area, delineate
+from fadeout.model.search import next_boxes, record_lattice, survey_rule
 
 effort.WORKERS = 1  # transforms this small are faster on one thread
 
@@ -30,28 +30,37 @@ RULES = {f"rule {per**2} stride {stride}": (per, stride) for per in (3, 5) for s
 BASE = "rule 25 stride 2"  # fewest items missed in all over 700 sites: docs/decisions/0004-next-boxes.md
 FIRST = 1e9  # a share so large that the aim goes first while it has boxes
 OLD = {"record": 0.4, "edge": 0.4, "explore": 0.2}
-MODELS = {
-    "find": {"record": FIRST, "find": 1.0},
-    "doubt": {"record": FIRST, "doubt": 1.0},
-    "edge": {"record": FIRST, "edge": 1.0},
-    "sweep": {"record": FIRST, "sweep": 1.0},
-    "first mix": OLD,
-    "edge, sweep": {"record": FIRST, "edge": 0.5, "sweep": 0.3, "explore": 0.2},
+MODELS = {  # shares of the batch, boxes along a side of the lattice at each record, area that edge and sweep go by
+    "find": ({"record": FIRST, "find": 1.0}, 3, None),
+    "doubt": ({"record": FIRST, "doubt": 1.0}, 3, None),
+    "edge": ({"record": FIRST, "edge": 1.0}, 3, None),
+    "sweep": ({"record": FIRST, "sweep": 1.0}, 3, None),
+    "first mix": (OLD, 3, None),
+    "edge 25": ({"record": FIRST, "edge": 1.0}, 5, None),
+    "split 25": ({"record": FIRST, "edge": 0.5, "sweep": 0.25, "explore": 0.25}, 5, None),
+    "sweep, explore": ({"record": FIRST, "sweep": 0.6, "explore": 0.4}, 3, None),
+    "sweep, some explore": ({"record": FIRST, "sweep": 0.75, "explore": 0.25}, 3, None),
+    "drawn, some explore": ({"record": FIRST, "sweep": 0.75, "explore": 0.25}, 3, "drawn"),
+    "core 5 %, some explore": ({"record": FIRST, "sweep": 0.75, "explore": 0.25}, 3, 0.05),
+    "core, explore": ({"record": FIRST, "sweep": 0.6, "explore": 0.4}, 3, 0.15),
+    "core, explore 25": ({"record": FIRST, "sweep": 0.5, "explore": 0.5}, 5, 0.15),
 }
-CONFIRMED = ("edge, sweep",)
+CONFIRMED = ("sweep, some explore", "sweep")
 BLIND = ("random boxes", "fixed lattice")
 SCREENED, FRESH, FRESH_FROM = 5, 100, 1000  # sites of each kind; 35 screened in all
 BATCH = 30
 SHARES_OF_BOXES = (0.5, 0.75, 1.0)
 SHARES_OF_AREA = tuple(round(0.5 + 0.05 * k, 2) for k in range(11))
-SWEEPS = {"choose": 60, "state": 150}
+SWEEPS = {"choose": 80, "state": 160}
 BINS = 10
 POLYGON = 4  # side in boxes of the squares of which completion is stated
 
 
 def main() -> int:
     """Run or tabulate; give the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("step", choices=("screen", "confirm", "table"))
     parser.add_argument("out", type=Path)
     parser.add_argument("--ways", nargs="*", help="only these ways of choosing")
@@ -63,7 +72,7 @@ def main() -> int:
         return 0
     start = 0 if args.step == "screen" else FRESH_FROM
     sites = args.sites or (SCREENED if args.step == "screen" else FRESH)
-    ways = args.ways or [*MODELS, *BLIND] if args.step == "screen" else args.ways or CONFIRMED
+    ways = args.ways or ([*MODELS, *BLIND] if args.step == "screen" else CONFIRMED)
     run(args.out, [(k, n) for n in range(start, start + sites) for k in args.kinds], ways)
     return 0
 
@@ -109,7 +118,11 @@ def one(site: Site, way: str, rules: dict) -> dict:
     if way in BLIND:
         survey = blind(site, way, boxes)
         return {"boxes": boxes, "area": size, **stated(survey, size, whole=False)}
-    return {"boxes": boxes, "area": size, **by_model(site, MODELS[way], size, boxes)}
+    return {
+        "boxes": boxes,
+        "area": size,
+        **by_model(site, *MODELS[way], size, boxes, whole=way in CONFIRMED and site.number >= FRESH_FROM),
+    }
 
 
 def missed(survey: Survey, area: np.ndarray) -> dict:
@@ -180,11 +193,20 @@ def estimate(survey: Survey, step: str):
     """Fit what the survey knows, at the stated detection."""
     return fit(
         GRID, survey.effort, survey.finds, survey.site.prior, stopped=survey.stopped(),
-        reporting=np.full(GRID.shape, REPORTED), chains=2, sweeps=SWEEPS[step], threads=1, seed=1,
+        reporting=np.full(GRID.shape, REPORTED), chains=1, sweeps=SWEEPS[step], threads=1, seed=1,
     )  # fmt: skip
 
 
-def by_model(site: Site, shares: dict, size: int, boxes: int) -> dict:
+def reference(posterior, goes_by: float | str | None, size: int):
+    """Give the area that edge and sweep go by: of the rule's size, as `delineate` draws it, or of a share left out."""
+    if goes_by is None:
+        return area_of_size(posterior, size * SIDE_M**2)
+    return delineate(posterior) if goes_by == "drawn" else core_area(posterior, float(goes_by))
+
+
+def by_model(
+    site: Site, shares: dict, around: int, goes_by: float | str | None, size: int, boxes: int, *, whole: bool
+) -> dict:
     """Search batch by batch as the model advises; state what is left after a half, three quarters and all."""
     survey, done, out = Survey(site), 0, {}
     stops = {round(share * boxes): share for share in SHARES_OF_BOXES}
@@ -193,10 +215,10 @@ def by_model(site: Site, shares: dict, size: int, boxes: int) -> dict:
         stop = min(n for n in stops if n > done)
         batches = max(1, round((stop - done) / BATCH))
         count = -(-(stop - done) // batches)
-        area = area_of_size(posterior, size * SIDE_M**2)
+        area = reference(posterior, goes_by, size)
         chosen = next_boxes(
             posterior, area, side_cells=1, searched_share=survey.searched, allowed=np.ones(GRID.shape, bool),
-            detection=STATED_P, count=count, shares=shares,
+            detection=STATED_P, count=count, shares=shares, around_record=around,
         )  # fmt: skip
         for box in chosen:
             survey.search(box.row, box.col)
@@ -207,12 +229,12 @@ def by_model(site: Site, shares: dict, size: int, boxes: int) -> dict:
         if done in stops and done < boxes:
             part = curve(survey, ranking(posterior), size)
             out[f"at {stops[done]}"] = {k: part[k] for k in ("discoverable", "unknown")}
-    return {**out, **stated(survey, size, posterior)}
+    return {**out, **stated(survey, size, posterior, whole=whole)}
 
 
 def ranking(posterior) -> np.ndarray:
-    """Boxes as `largest_first` takes them."""
-    return np.lexsort((posterior.expected_remaining.ravel(), posterior.expected_known.ravel()))[::-1]
+    """Boxes as `area_of_size` takes them."""
+    return np.argsort(-posterior.expected_known.ravel(), kind="stable")
 
 
 def stated(survey: Survey, size: int, posterior=None, *, whole: bool = True) -> dict:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fadeout.model import Footprint, Grid, Prior, StoppedBox, fit
-from fadeout.model.hazard import close_holes, delineate, outlines
+from fadeout.model.hazard import area_of_size, close_holes, delineate, outlines
 from fadeout.model.thinning import thinned
 
 GRID = Grid(50, 60, 25.0)
@@ -141,6 +141,22 @@ def test_the_fadeout_distance_would_meet_the_same_request(posterior):
 def test_a_share_in_percent_is_refused(posterior, share, confidence):
     with pytest.raises(ValueError, match="must lie"):
         delineate(posterior, share_left_out=share, confidence=confidence)
+
+
+def test_no_other_cells_of_the_same_size_hold_more_of_what_known_strikes_left(posterior):
+    drawn = area_of_size(posterior, 100_000.0)
+    assert drawn.cells.sum() == 160  # 100,000 m² in cells of 625 m²
+    known = posterior.expected_known
+    assert known[drawn.cells].min() == drawn.level >= known[~drawn.cells].max()
+
+
+def test_an_area_larger_than_the_grid_is_the_grid_and_one_of_no_size_is_empty(posterior):
+    assert area_of_size(posterior, 1e12).cells.all()
+    nothing = area_of_size(posterior, 0.0)
+    assert not nothing.cells.any()
+    assert nothing.level == 0.0
+    with pytest.raises(ValueError, match="area_m2"):
+        area_of_size(posterior, -1.0)
 
 
 def ring_area(ring):

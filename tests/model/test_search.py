@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fadeout.model import Footprint, Grid, Prior, RecordedStrike, fit
-from fadeout.model.hazard import delineate
+from fadeout.model.hazard import area_of_size, delineate
 from fadeout.model.search import next_boxes, record_lattice, survey_rule
 
 GRID = Grid(60, 72, 25.0)
@@ -172,6 +172,58 @@ def test_a_lattice_at_the_rim_keeps_only_boxes_on_the_grid():
     lattice = record_lattice(GRID, 0.0, 0.0, SIDE)
     assert lattice[0] == (0, 0)
     assert len(lattice) == 4
+
+
+def test_sweeping_boxes_lie_outside_the_area_best_chance_of_a_find_first(posterior, area, searched):
+    chosen = next_boxes(
+        posterior, area, side_cells=SIDE, searched_share=searched, allowed=np.ones(GRID.shape, bool),
+        detection=0.7, count=6, shares={"sweep": 1.0},
+    )  # fmt: skip
+    assert {box.aim for box in chosen} == {"sweep"}
+    inside = [area.cells[box.row : box.row + SIDE, box.col : box.col + SIDE].mean() for box in chosen]
+    assert max(inside) < 0.5
+    free = batch(posterior, area, searched, count=10_000)
+    outside = [b for b in free if area.cells[b.row : b.row + SIDE, b.col : b.col + SIDE].mean() < 0.5]
+    known = {
+        (b.row, b.col): posterior.expected_known[b.row : b.row + SIDE, b.col : b.col + SIDE].sum()
+        for b in outside
+    }
+    first = posterior.expected_known[
+        chosen[0].row : chosen[0].row + SIDE, chosen[0].col : chosen[0].col + SIDE
+    ]
+    # the chance of a find is concave in the expected items: the best box is among the fullest few
+    assert sum(value > first.sum() for value in known.values()) <= 3
+
+
+def test_an_area_of_given_size_moves_the_edge(posterior, searched):
+    levels = []
+    for area_m2 in (50_000.0, 200_000.0):
+        bounded = area_of_size(posterior, area_m2)
+        chosen = next_boxes(
+            posterior, bounded, side_cells=SIDE, searched_share=searched, allowed=np.ones(GRID.shape, bool),
+            detection=0.7, count=10, shares={"edge": 1.0},
+        )  # fmt: skip
+        levels.append(np.mean([box.expected_remaining for box in chosen]))
+    assert levels[0] > levels[1]
+
+
+def test_a_wider_lattice_goes_round_a_record_when_asked(posterior, area, searched):
+    wide = next_boxes(
+        posterior, area, side_cells=SIDE, searched_share=searched, allowed=np.ones(GRID.shape, bool),
+        detection=0.7, count=25, shares={"record": 1.0}, around_record=5,
+    )  # fmt: skip
+    lattice = set(record_lattice(GRID, 16.0, 56.0, SIDE, per_side=5))
+    assert 9 < len(wide) <= 25
+    assert {(box.row // SIDE, box.col // SIDE) for box in wide} <= lattice
+
+
+@pytest.mark.parametrize("shares", [{}, {"luck": 1.0}, {"edge": -1.0}])
+def test_shares_of_unknown_aims_are_refused(posterior, area, searched, shares):
+    with pytest.raises(ValueError, match="of the aims"):
+        next_boxes(
+            posterior, area, side_cells=SIDE, searched_share=searched, allowed=searched == 0, detection=0.7,
+            shares=shares,
+        )  # fmt: skip
 
 
 # ---- the standard rule

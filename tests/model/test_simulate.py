@@ -195,6 +195,39 @@ def test_heavy_tails_reach_farther_than_a_gaussian():
     assert far[0] < 1e-3 < far[1]
 
 
+def test_clumps_hold_the_items_and_the_ground_between_them_none():
+    strike = Ellipse(2500, 3500, 20_000, 90, 90, tail=0.0, clumps=((-3.0, 0.0), (3.0, 0.0)), bearing_deg=90)
+    ground = outside_model([strike], extent=EXTENT, seed=3)
+    # clumps lie 270 m west and east, each 30 m wide: 5 standard deviations of one end 120 m from the middle
+    assert (np.abs(ground.x_m - 2500) > 120).all()
+    # Binomial(20,000, 1/2): 4 standard errors of the share are 0.014
+    assert np.mean(ground.x_m > 2500) == pytest.approx(0.5, abs=0.015)
+
+
+def test_the_ends_of_a_bent_pattern_lie_to_one_side_of_its_middle():
+    def across(bend):
+        strike = Ellipse(2500, 3500, 20_000, 120, 30, tail=0.0, bearing_deg=90, bend=bend)
+        ground = outside_model([strike], extent=EXTENT, seed=3)
+        ends = np.abs(ground.x_m - 2500) > 180
+        return abs(ground.y_m[ends].mean() - ground.y_m[~ends].mean())
+
+    assert across(0.0) < 5.0
+    # at 1.5 deviations and beyond the axis lies at least 120 (1.5² - 1) / 3 = 50 m aside; the middle less than that
+    assert across(1.0) > 50.0
+
+
+def test_ease_of_detection_is_alike_close_by_and_one_on_average_where_ground_is_patchy():
+    strikes = [Ellipse(2500, 3500, 20_000, 400, 400, tail=0.0)]
+    ground = outside_model(strikes, extent=EXTENT, unevenness=0.0, patches=(0.5, 150.0), seed=3)
+    log_ease = np.log(ground.ease)
+    order = np.lexsort((ground.y_m // 20, ground.x_m // 20))
+    near = np.corrcoef(log_ease[order][:-1], log_ease[order][1:])[0, 1]
+    assert near > 0.9
+    # some 20 independent patches of 300 m: mean 1 within 4 × 0.53 / sqrt(20), deviation of the logarithm near 0.5
+    assert ground.ease.mean() == pytest.approx(1.0, abs=0.48)
+    assert log_ease.std() == pytest.approx(0.5, abs=0.2)
+
+
 def test_the_long_axis_lies_along_the_bearing():
     ground = outside_model(
         [Ellipse(2500, 3500, 5000, 150, 20, bearing_deg=90, tail=0.0)], extent=EXTENT, seed=3

@@ -27,7 +27,7 @@ from fadeout.model.outlines import outlines
 from fadeout.model.posterior import Posterior
 from fadeout.model.thinning import thinned
 
-__all__ = ["AreaOfSize", "HazardousArea", "area_of_size", "delineate", "outlines"]
+__all__ = ["AreaOfSize", "HazardousArea", "area_of_size", "core_area", "delineate", "outlines"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -120,7 +120,7 @@ def delineate(
 
 @dataclass(frozen=True, eq=False)
 class AreaOfSize:
-    """The cells that leave out as little as an area of that size can; `level` as in `HazardousArea`."""
+    """Cells that leave out as little as an area of their size can; `level` as in `HazardousArea`."""
 
     cells: Mask
     level: float
@@ -146,9 +146,35 @@ def area_of_size(posterior: Posterior, area_m2: float) -> AreaOfSize:
     count = min(int(area_m2 / posterior.grid.cell_m**2 + 1e-9), int(free.sum()))
     known = posterior.expected_known.ravel()
     order = np.lexsort((posterior.expected_remaining.ravel(), known, free))[::-1]
+    return _first_cells(posterior, order, count)
+
+
+def core_area(posterior: Posterior, share_left_out: float) -> AreaOfSize:
+    """Draw the fewest cells that leave out at most a share of what known strikes are *expected* to have left.
+
+    It asks no confidence and is not tidied: where a search begins to be outside, not what to hand over.
+
+    Examples
+    --------
+    >>> from fadeout.model import Footprint, Grid, Prior, fit
+    >>> prior = Prior(1.0, 30.0, 1.0, 0.2, [Footprint(80, 40)])
+    >>> posterior = fit(Grid(20, 20, 25.0), np.full((20, 20), 0.5), [[9, 9]], prior, sweeps=20)
+    >>> core_area(posterior, 0.3).cells.sum() < core_area(posterior, 0.1).cells.sum()
+    True
+    """
+    if not 0 < share_left_out < 1:
+        raise ValueError(f"share_left_out must lie between 0 and 1; got {share_left_out:g}")
+    known = posterior.expected_known.ravel()
+    order = np.argsort(-known, kind="stable")
+    sums = np.cumsum(known[order])
+    enough = int(np.searchsorted(sums, (1.0 - share_left_out) * sums[-1])) + 1
+    return _first_cells(posterior, order, enough if sums[-1] > 0 else 0)
+
+
+def _first_cells(posterior: Posterior, order: NDArray[np.int64], count: int) -> AreaOfSize:
     cells = np.zeros(posterior.grid.shape, dtype=bool)
     cells.ravel()[order[:count]] = True
-    return AreaOfSize(cells, float(known[order[count - 1]]) if count else 0.0)
+    return AreaOfSize(cells, float(posterior.expected_known.ravel()[order[count - 1]]) if count else 0.0)
 
 
 @dataclass(frozen=True, eq=False)

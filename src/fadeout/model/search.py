@@ -70,6 +70,7 @@ def next_boxes(
     detection: float,
     count: int = 20,
     shares: Mapping[str, float] = SHARES,
+    around_record: int = 3,
 ) -> list[NextBox]:
     """Choose the boxes to search next, best first.
 
@@ -96,6 +97,8 @@ def next_boxes(
         Boxes asked for; fewer are given where fewer are free.
     shares : mapping of aim to number
         How the batch is shared among aims, in proportion; `AIMS` names them all.
+    around_record : int
+        Boxes along a side of the lattice at each record.
     """
     if not set(shares) <= set(AIMS) or min(shares.values(), default=-1.0) < 0:
         raise ValueError(f"shares must be at least 0, of the aims {', '.join(AIMS)}; got {dict(shares)}")
@@ -107,7 +110,7 @@ def next_boxes(
     boxes = _boxes(posterior, side_cells, searched_share, allowed, detection)
     if not boxes.free.any():
         return []
-    record_worth, record_of = _record_worth(posterior, boxes)
+    record_worth, record_of = _record_worth(posterior, boxes, around_record)
     above = _p_above_level(posterior, area, boxes)
     worths: dict[str, Callable[[], Array]] = {
         "record": lambda: record_worth,
@@ -257,7 +260,7 @@ def record_lattice(
     return sorted(places, key=lambda box: (places[box], box))
 
 
-def _record_worth(posterior: Posterior, boxes: _Boxes) -> tuple[Array, NDArray[np.int64]]:
+def _record_worth(posterior: Posterior, boxes: _Boxes, per_side: int) -> tuple[Array, NDArray[np.int64]]:
     """Worth of the places about records that nobody has looked at, and whose they are (−1 elsewhere).
 
     A place was looked at if its box or one next to it was searched; a record with a find within its lattice
@@ -271,7 +274,7 @@ def _record_worth(posterior: Posterior, boxes: _Boxes) -> tuple[Array, NDArray[n
         away = np.abs(posterior.finds - [record.row, record.col]).max(axis=1, initial=0.0)
         if len(away) and away.min() <= reach:
             continue
-        for place in record_lattice(posterior.grid, record.row, record.col, boxes.side):
+        for place in record_lattice(posterior.grid, record.row, record.col, boxes.side, per_side=per_side):
             value = float(_entropy(boxes.p_find[place])) + 1e-12
             if untouched[place] and value > worth[place]:
                 worth[place], of[place] = value, number

@@ -235,7 +235,8 @@ class Ellipse:
     bearing_deg: float = 0.0
     ring: float = 0.0  # share of the items that lie on a ring at about 1.6 standard deviations
     tail: float = 0.1  # share that is spread by a Student t with 3 degrees of freedom, 1.5 times as wide
-    clumps: tuple[tuple[float, float], ...] = ()  # middles (along, across) of clumps a third as wide, in deviations
+    # middles (along, across) of clumps a third as wide, in standard deviations; none for one whole pattern
+    clumps: tuple[tuple[float, float], ...] = ()
     bend: float = 0.0  # by how far the long axis is bent: at 1, its ends lie one major deviation aside
     record: int = -1  # index of the record it gave rise to, or -1
 
