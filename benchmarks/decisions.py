@@ -22,13 +22,12 @@ from decision_table import table
 
 from fadeout.model import effort, fit
 from fadeout.model.hazard import area_of_size, core_area, delineate
-from fadeout.model.search import next_boxes, record_lattice, survey_rule
+from fadeout.model.search import FIRST, SIZED_SHARES, next_boxes, record_lattice, survey_rule
 
 effort.WORKERS = 1  # transforms this small are faster on one thread
 
 RULES = {f"rule {per**2} stride {stride}": (per, stride) for per in (3, 5) for stride in (1, 2)}
 BASE = "rule 25 stride 2"  # fewest items missed in all over 700 sites: docs/decisions/0004-next-boxes.md
-FIRST = 1e9  # a share so large that the aim goes first while it has boxes
 OLD = {"record": 0.4, "edge": 0.4, "explore": 0.2}
 MODELS = {  # shares of the batch, boxes along a side of the lattice at each record, area that edge and sweep go by
     "find": ({"record": FIRST, "find": 1.0}, 3, None),
@@ -39,13 +38,14 @@ MODELS = {  # shares of the batch, boxes along a side of the lattice at each rec
     "edge 25": ({"record": FIRST, "edge": 1.0}, 5, None),
     "split 25": ({"record": FIRST, "edge": 0.5, "sweep": 0.25, "explore": 0.25}, 5, None),
     "sweep, explore": ({"record": FIRST, "sweep": 0.6, "explore": 0.4}, 3, None),
-    "sweep, some explore": ({"record": FIRST, "sweep": 0.75, "explore": 0.25}, 3, None),
+    "sweep, some explore": (SIZED_SHARES, 3, None),
+    "first mix, drawn": (OLD, 3, "drawn"),
     "drawn, some explore": ({"record": FIRST, "sweep": 0.75, "explore": 0.25}, 3, "drawn"),
     "core 5 %, some explore": ({"record": FIRST, "sweep": 0.75, "explore": 0.25}, 3, 0.05),
     "core, explore": ({"record": FIRST, "sweep": 0.6, "explore": 0.4}, 3, 0.15),
     "core, explore 25": ({"record": FIRST, "sweep": 0.5, "explore": 0.5}, 5, 0.15),
 }
-CONFIRMED = ("sweep, some explore", "sweep")
+CONFIRMED = ("sweep, some explore",)
 BLIND = ("random boxes", "fixed lattice")
 SCREENED, FRESH, FRESH_FROM = 5, 100, 1000  # sites of each kind; 35 screened in all
 BATCH = 30
@@ -121,7 +121,9 @@ def one(site: Site, way: str, rules: dict) -> dict:
     return {
         "boxes": boxes,
         "area": size,
-        **by_model(site, *MODELS[way], size, boxes, whole=way in CONFIRMED and site.number >= FRESH_FROM),
+        **by_model(
+            site, *MODELS[way], size, boxes, whole=site.number >= FRESH_FROM or MODELS[way][2] == "drawn"
+        ),
     }
 
 

@@ -8,7 +8,7 @@ Start   at `next_boxes`
 Three aims share a batch on purpose, for each alone neglects the others (docs/explanation/model.md, "Next
 boxes"): *record*   a sparse lattice of nine boxes, 200 m apart, at each strike record that nobody has
 looked at; *edge*     boxes where the draws disagree most on whether the items per cell exceed the level
-that bounds the area; *explore*  boxes where strikes without a trace would be found, weighed by the entropy
+that bounds the area; *sweep*  boxes just outside an area of given size, where an item found is one not left; *explore*  boxes where strikes without a trace would be found, weighed by the entropy
 of "a find here". Boxes tile the grid from cell (0, 0); box (i, j) has its first cell at row i × side_cells,
 column j × side_cells.
 """
@@ -32,6 +32,12 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 SHARES = {"record": 0.4, "edge": 0.4, "explore": 0.2}  # of a batch, while each aim has boxes left (assumed)
+FIRST = 1e9  # a share so large that the aim goes first while it has boxes
+SIZED_SHARES = {
+    "record": FIRST,
+    "sweep": 0.75,
+    "explore": 0.25,
+}  # confirmed: docs/decisions/0004-next-boxes.md
 AIMS = ("record", "edge", "sweep", "explore", "find", "doubt")
 # boxes within which a chosen box makes others worth less
 SPREAD = {"record": 2.0, "edge": 2.0, "sweep": 1.0, "explore": 4.0, "find": 2.0, "doubt": 2.0}
@@ -69,7 +75,7 @@ def next_boxes(
     allowed: ArrayLike,
     detection: float,
     count: int = 20,
-    shares: Mapping[str, float] = SHARES,
+    shares: Mapping[str, float] | None = None,
     around_record: int = 3,
 ) -> list[NextBox]:
     """Choose the boxes to search next, best first.
@@ -96,10 +102,13 @@ def next_boxes(
     count : int
         Boxes asked for; fewer are given where fewer are free.
     shares : mapping of aim to number
-        How the batch is shared among aims, in proportion; `AIMS` names them all.
+        How the batch is shared among aims, in proportion; `AIMS` names them all. Without it `SHARES`, or for an
+        `AreaOfSize` `SIZED_SHARES` (docs/decisions/0004-next-boxes.md).
     around_record : int
         Boxes along a side of the lattice at each record.
     """
+    if shares is None:
+        shares = SIZED_SHARES if isinstance(area, AreaOfSize) else SHARES
     if not set(shares) <= set(AIMS) or min(shares.values(), default=-1.0) < 0:
         raise ValueError(f"shares must be at least 0, of the aims {', '.join(AIMS)}; got {dict(shares)}")
     if side_cells < 1 or not 0 < detection <= 1 or count < 0:
