@@ -5,12 +5,14 @@ Gives   `NextBox`es; `survey_rule` gives the boxes and the area of the standard 
 Knows   nothing of teams, roads or days
 Start   at `next_boxes`
 
-Three aims share a batch on purpose, for each alone neglects the others (docs/explanation/model.md, "Next
+Several aims share a batch on purpose, for each alone neglects the others (docs/explanation/model.md, "Next
 boxes"): *record*   a sparse lattice of nine boxes, 200 m apart, at each strike record that nobody has
 looked at; *edge*     boxes where the draws disagree most on whether the items per cell exceed the level
-that bounds the area; *sweep*  boxes just outside an area of given size, where an item found is one not left; *explore*  boxes where strikes without a trace would be found, weighed by the entropy
-of "a find here". Boxes tile the grid from cell (0, 0); box (i, j) has its first cell at row i × side_cells,
-column j × side_cells.
+that bounds the area; *sweep*    boxes just outside an area of given size, where an item found is one that
+would have been left; *explore*  boxes where strikes without a trace would be found, weighed by the entropy
+of "a find here"; *find* and *doubt*, by the chance of a find and its entropy, are there to compare with.
+docs/decisions/0004-next-boxes.md has the figures. Boxes tile the grid from cell (0, 0); box (i, j) has its
+first cell at row i × side_cells, column j × side_cells.
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ class NextBox:
     p_find: float  # chance that a complete pass finds at least one item
     expected_remaining: float
     reason: str
-    aim: str  # "record", "edge" or "explore"
+    aim: str  # one of `AIMS`
     record: int | None = None  # index of the recorded strike, where the aim is "record"
 
 
