@@ -159,7 +159,7 @@ def core_area(posterior: Posterior, share_left_out: float) -> AreaOfSize:
     >>> from fadeout.model import Footprint, Grid, Prior, fit
     >>> prior = Prior(1.0, 30.0, 1.0, 0.2, [Footprint(80, 40)])
     >>> posterior = fit(Grid(20, 20, 25.0), np.full((20, 20), 0.5), [[9, 9]], prior, sweeps=20)
-    >>> core_area(posterior, 0.3).cells.sum() < core_area(posterior, 0.1).cells.sum()
+    >>> bool(core_area(posterior, 0.3).cells.sum() < core_area(posterior, 0.1).cells.sum())
     True
     """
     if not 0 < share_left_out < 1:
