@@ -16,7 +16,7 @@ from fadeout.jobs.gridding import Gridded
 from fadeout.model.effort import Searches
 from fadeout.records.profile import Method, Profile, load
 
-PROFILE = load()
+PROFILE = load("learning")
 FIXED = PROFILE.model_copy(
     update={
         "methods": {name: m.model_copy(update={"certainty": "fixed"}) for name, m in PROFILE.methods.items()},

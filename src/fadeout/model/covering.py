@@ -27,7 +27,7 @@ from fadeout.model.blocks import (
 from fadeout.model.compiled import compiled, compiled_fast
 from fadeout.model.world import World
 
-SMALL = 0.1  # below this share of growth, powers and logarithms follow their series to 1e-6
+SMALL = 0.1  # below this share of growth, less where a > 1, powers and logarithms follow their series to 1e-5
 
 
 @compiled_fast
@@ -46,7 +46,7 @@ def change_in_row(joined: Any, growth: Any, exposure: Any, rate: float, a: float
     most, change = most_growth(growth, exposure, b), np.float32(0.0)
     if most == 0.0:
         return 0.0
-    if most > SMALL:
+    if most * max(a + 1.0, 2.0) > 2.0 * SMALL:
         for c in range(growth.size):
             before = rate + exposure[c]
             change += np.float32(joined[c] * before / a * ((1.0 + growth[c] / before) ** -a - 1.0))
@@ -64,7 +64,7 @@ def grow_row(log_rate: Any, joined: Any, growth: Any, exposure: Any, rate: float
     """Bring a row's log(b + e) and first-item weights up to date, before its exposures grow."""
     one, b, p = np.float32(1.0), np.float32(rate), np.float32(a + 1.0)
     most = most_growth(growth, exposure, b)
-    if most > SMALL:
+    if most * max(a + 1.0, 2.0) > 2.0 * SMALL:
         for c in range(growth.size):
             larger = 1.0 + growth[c] / (rate + exposure[c])
             log_rate[c] += np.float32(math.log(larger))

@@ -250,5 +250,5 @@ def none_in_regions(
                     kept, part = left[g, r, c0:c1], np.float32(0.0)
                     for c in range(kernel.size):
                         part += kernel[c] * kept[c]
-                    total += part
+                    total += float(part)
                 out[p, g] -= (shape + swarm.finds[p, k]) * math.log1p(total / b)

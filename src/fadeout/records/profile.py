@@ -25,6 +25,7 @@ from fadeout.errors import InputRefused, Problem
 from fadeout.records import munition_items
 
 DEFAULT = "default"
+SHIPPED = (DEFAULT, "learning")  # what may be named in place of a file
 Positive = Field(gt=0, allow_inf_nan=False)
 NotNegative = Field(ge=0, allow_inf_nan=False)
 Share = Field(ge=0, le=1)
@@ -216,7 +217,7 @@ class Profile(_Part):
 
 
 def load(path: Path | str | None = None) -> Profile:
-    """Read a profile; None reads the shipped default.
+    """Read a profile by its file or by the name of a shipped one; None reads the shipped default.
 
     A file that says `based_on = "default"` takes from the shipped one what it leaves out.
 
@@ -271,14 +272,15 @@ def method_key(name: str) -> str:
 
 
 def _bytes(path: Path | str | None) -> tuple[bytes, str]:
-    if path is None or str(path) == DEFAULT:
-        return files("fadeout.records").joinpath("profiles/default.toml").read_bytes(), "default.toml"
+    name = DEFAULT if path is None else str(path)
+    if name in SHIPPED:
+        return files("fadeout.records").joinpath(f"profiles/{name}.toml").read_bytes(), f"{name}.toml"
     try:
-        return Path(path).read_bytes(), Path(path).name
+        return Path(name).read_bytes(), Path(name).name
     except OSError as error:
         message = f"the profile cannot be read: {error.strerror or error}"
         raise InputRefused(
-            [Problem("profile.unreadable", message, "check the path", Path(path).name)]
+            [Problem("profile.unreadable", message, "check the path", Path(name).name)]
         ) from error
 
 
