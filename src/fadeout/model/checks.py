@@ -23,6 +23,7 @@ from fadeout.model.footprints import Footprint
 from fadeout.model.hazard import HazardousArea
 from fadeout.model.known import KnownStrikes
 from fadeout.model.posterior import Posterior
+from fadeout.model.predictive import Comparison, Figure, compare
 from fadeout.model.tables import record_rate
 from fadeout.model.thinning import thinned
 
@@ -32,6 +33,8 @@ Ints = NDArray[np.int64]
 FEW = 5  # finds below which nothing is said about how they lie
 UNEXPLAINED = 0.5  # share of finds of no strike from which the fit fails; from 0.2 it is noted (assumed)
 TOO_FAR = 0.001  # tail probability from which finds contradict the footprints; from 0.02 noted (assumed)
+UNLIKELY = 0.02  # two-sided tail probability from which a pattern unlike that of repeated searches is noted (assumed)
+MUCH_UNLIKE = 1.5  # and the factor from which, below TOO_FAR, the fit fails (assumed)
 MUCH_FARTHER = 1.5  # and the factor on squared distances; a smaller one hardly moves the area (assumed)
 SURPRISE = 0.005  # tail probability from which data and prior are said to disagree (assumed)
 DOMINANT = 0.5  # share of the total that comes from ground without finds from which it is noted (assumed)
@@ -98,6 +101,7 @@ def sanity(
     )
     known = thinned(posterior)
     checks = [_converged(posterior), _finite(posterior), _explained(posterior), _distances(posterior, known)]
+    checks += _repeated(compare(posterior))
     checks += [_strikes(posterior), _finds_per_strike(posterior, known), _prior_share(posterior, ground)]
     if area is not None:
         checks += [_area(area), _edge(area, ground)]
@@ -208,6 +212,47 @@ def _moments(
             mean[s] = first / weight
             variance[s] = max(0.0, second / weight - mean[s] * mean[s])
     return mean, variance
+
+
+def _repeated(found: Comparison | None) -> list[Check]:
+    """Whether finds lie among each other as they would if the search were repeated on the fitted strikes."""
+    per_box, apart = "finds per box as strikes leave them", "distances between finds as strikes leave them"
+    if found is None:
+        words = "Too few finds, or too many at stopped boxes, to judge how they lie among each other."
+        return [Check(per_box, True, words), Check(apart, True, words)]
+    spread, most, near = found.dispersion, found.largest, found.nearest_m
+    said = (
+        f"Finds in boxes of 2 × 2 cells have a variance of {spread.observed:.2g} times their mean, at most "
+        f"{most.observed:.0f} in one; {_usual(spread)} and {_usual(most)} when the search is repeated on the estimate."
+    )
+    distance = (
+        f"Half of the finds have another within {near.observed:.2g} m; {_usual(near)} m when the search is "
+        "repeated on the estimate."
+    )
+    return [
+        _pattern(per_box, said, spread, even=spread.ratio < 1, fullest=most),
+        _pattern(apart, distance, near, even=near.ratio > 1),
+    ]
+
+
+def _pattern(name: str, said: str, figure: Figure, *, even: bool, fullest: Figure | None = None) -> Check:
+    """Judge a figure whose finds lie `even` or clustered; the fullest box beside it can only be noted."""
+    unlikely = UNLIKELY if fullest is None else UNLIKELY / 2  # two figures, each with half the chance
+    far = max(figure.ratio, 1.0 / max(figure.ratio, 1e-9)) > MUCH_UNLIKE
+    if figure.tail < unlikely:
+        words = f"Finds lie {'more evenly' if even else 'more closely together'} than strikes leave them"
+        if figure.tail < TOO_FAR and far:
+            return Check(name, False, f"{words}: the strike picture does not fit this ground. {said}")
+        return Check(name, True, f"{words}. {said}", note=True)
+    if fullest is not None and fullest.tail < unlikely:
+        words = f"The fullest box holds {'more' if fullest.ratio > 1 else 'fewer'} finds than strikes leave in one"
+        return Check(name, True, f"{words}. {said}", note=True)
+    return Check(name, True, said)
+
+
+def _usual(figure: Figure) -> str:
+    low, high = np.quantile(figure.repeated, (0.05, 0.95))
+    return f"{low:.2g} to {high:.2g}"
 
 
 def _strikes(posterior: Posterior) -> Check:
