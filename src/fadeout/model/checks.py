@@ -222,11 +222,11 @@ def _repeated(found: Comparison | None) -> list[Check]:
         return [Check(per_box, True, words), Check(apart, True, words)]
     spread, most, near = found.dispersion, found.largest, found.nearest_m
     said = (
-        f"Finds in boxes of 2 × 2 cells have a variance of {spread.observed:.2g} times their mean, at most "
+        f"Finds in boxes of 2 × 2 cells have a variance of {_short(spread.observed)} times their mean, at most "
         f"{most.observed:.0f} in one; {_usual(spread)} and {_usual(most)} when the search is repeated on the estimate."
     )
     distance = (
-        f"Half of the finds have another within {near.observed:.2g} m; {_usual(near)} m when the search is "
+        f"Half of the finds have another within {_short(near.observed)} m; {_usual(near)} m when the search is "
         "repeated on the estimate."
     )
     return [
@@ -252,7 +252,11 @@ def _pattern(name: str, said: str, figure: Figure, *, even: bool, fullest: Figur
 
 def _usual(figure: Figure) -> str:
     low, high = np.quantile(figure.repeated, (0.05, 0.95))
-    return f"{low:.2g} to {high:.2g}"
+    return f"{_short(low)} to {_short(high)}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
 
 
 def _strikes(posterior: Posterior) -> Check:

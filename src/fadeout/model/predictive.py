@@ -33,6 +33,7 @@ Mask = NDArray[np.bool_]
 
 REPEATS, FEWEST_REPEATS = 200, 60
 WORK = 200_000  # finds in all repeats together: about a quarter of a second
+TOGETHER = 1_000_000  # strikes thrown at once, for memory
 BOX = 2  # cells along the side of the boxes in which finds are counted
 STOPPED = 0.1  # share of finds at stopped boxes up to which other ground is judged all the same (assumed)
 
@@ -134,8 +135,12 @@ def repeats(posterior: Posterior, number: int, rng: np.random.Generator) -> Iter
     strays = np.argwhere(ground)
     sums = np.cumsum(posterior.lattice.kernels.reshape(len(posterior.lattice), -1), axis=1)
     chosen = np.linspace(0, posterior.draws - 1, number).astype(np.int64)
-    for draw, fresh in zip(chosen, _fresh(posterior, chosen, rng), strict=True):
-        yield _repeat(posterior, ground, int(draw), fresh, sums, strays, rng)
+    thrown = posterior.draws_taken.hyper.strikes.sum(axis=1).max() * posterior.grid.cell_km2
+    step = max(1, int(TOGETHER / max(1.0, thrown * float(np.prod(posterior.lattice.shape)))))
+    for start in range(0, number, step):
+        some = chosen[start : start + step]
+        for draw, fresh in zip(some, _fresh(posterior, some, rng), strict=True):
+            yield _repeat(posterior, ground, int(draw), fresh, sums, strays, rng)
 
 
 @dataclass(frozen=True, eq=False)
