@@ -12,7 +12,7 @@ from fadeout.records.profile import Profile, load
 
 HERE = Origin("test.gpkg", "layer", 1)
 WEST, NORTH = 712_000.0, 1_861_000.0
-PROFILE = load()
+PROFILE = load("learning")
 
 
 def at(x: float, y: float) -> Point:

@@ -76,7 +76,7 @@ def test_a_profile_cannot_be_changed_once_read() -> None:
         ("detection = 0.5", "detection = 50", "profile.bad-value"),
         ("sigma_minor_m = 40", "sigma_minor = 40", "profile.missing"),
         ("version = ", "version ", "profile.not-toml"),
-        ("strikes_certainty = { value = 1.0", "strikes_certainty = { value = 0", "profile.bad-value"),
+        ('strikes_certainty = { value = "fixed"', "strikes_certainty = { value = 0", "profile.bad-value"),
         ("items_spread = { value = 0.7", 'items_spread = { value = "wide"', "profile.bad-value"),
         ("reporting_probability = { value = 0.1", "reporting_probability = { value = 0", "profile.bad-value"),
         ("removed_share = { value = 0.0", "removed_share = { value = 1.0", "profile.bad-value"),
@@ -162,3 +162,15 @@ def test_laid_out_items_and_their_source_stand_in_the_report(tmp_path: Path) -> 
     rows = {name: row for name, *row in profiles.load(copied(tmp_path, "certainty = 8", seeded)).sources()}
     value, source = rows["methods.visual"]
     assert ("19 of 20" in value, "March 2026" in source) == (True, True)
+
+
+def test_the_shipped_learning_profile_opens_what_the_default_holds_fixed() -> None:
+    default, learning = profiles.load(), profiles.load("learning")
+    assert (default.strikes_certainty, learning.strikes_certainty) == (profiles.FIXED, 1.0)
+    assert all(method.sureness is None for method in default.methods.values())
+    assert all(method.sureness is not None for method in learning.methods.values())
+    # nothing else differs: what is believed before is the same
+    assert learning.items_per_strike == default.items_per_strike
+    assert {n: m.detection for n, m in learning.methods.items()} == {
+        n: m.detection for n, m in default.methods.items()
+    }
