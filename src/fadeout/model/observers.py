@@ -292,7 +292,7 @@ def _strip(data: _Data) -> tuple[Array, Array]:
 
 
 def _log_missed(alpha: Array, u: Array) -> Array:
-    """log Q(u), u of shape (draws, places, ease)."""
+    """Give log Q(u), u of shape (draws, places, ease)."""
     odds, out = np.exp(u), np.zeros(u.shape)
     for first in range(0, alpha.shape[1], TOGETHER):
         product = np.ones(u.shape)
@@ -303,7 +303,7 @@ def _log_missed(alpha: Array, u: Array) -> Array:
 
 
 def _worth(beta: Array, sigma: Array, place: Array) -> Array:
-    """u of shape (draws, places, ease)."""
+    """Give u of shape (draws, places, ease)."""
     u = beta[:, None, None] * place[:, None] + sigma[:, None, None] * EASE
     return np.asarray(np.clip(u, -FARTHEST, FARTHEST))
 
