@@ -19,17 +19,17 @@ SETS = 40
 def simulated():
     """SIMULATED searches by 3 to 8 searchers drawn from the prior, and what is estimated of each.
 
-    The number of items is drawn as the estimate believes it, log-uniform, so that an exact estimate holds the
-    truth exactly as often as stated.
+    The number of items is drawn as the estimate believes it, log-uniform (but for the ends, 40 and 200), so that
+    an exact estimate holds the truth as often as stated.
     """
     rng = np.random.default_rng(20)
     pairs = []
     for number in range(SETS):
-        items = int(np.exp(rng.uniform(np.log(40), np.log(400))))
+        items = int(np.exp(rng.uniform(np.log(40), np.log(200))))
         search = imagined(items, 3 + number % 6, seed=number)
         if search.found.any():
             estimate = observers(
-                search.found, search.distance_m, reach_m=search.reach_m, seed=number, draws=500
+                search.found, search.distance_m, reach_m=search.reach_m, seed=number, draws=400
             )
             pairs.append((search, estimate))
     return pairs

@@ -43,7 +43,7 @@ LOWEST = 0.3  # σ at which the search for the mode ends; the draws go on to 0
 FREEDOM = 5.0  # of the Student t that proposes; heavier tails than any posterior here
 MOVES = 2  # times the proposal follows what it drew
 RELIABLE = 200.0  # effective draws from which an interval's end is good to a tenth of its width (assumed)
-AT_ONCE = 64  # draws whose densities are summed at once, for memory
+AT_ONCE = 16  # draws whose densities are summed at once, so that they stay in the cache
 TOGETHER = 8  # searchers multiplied before a logarithm: exp(8 (60 + 25)) is still a number
 
 
@@ -359,7 +359,7 @@ def _posterior(
     """Draws of θ, and how many of those weighed count."""
     middle, spread = _mode(data, prior)
     for move in range(MOVES + 1):
-        size = 2 * draws if move == MOVES else max(draws // 2, 400)
+        size = 2 * draws if move == MOVES else max(draws // 2, 300)
         theta, weight = _weighed(middle, spread, size, data, prior, rng)
         if move < MOVES:
             middle = weight @ theta
