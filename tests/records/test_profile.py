@@ -13,8 +13,18 @@ from fadeout.records import profile as profiles
 SHIPPED = Path(profiles.__file__).parent / "profiles" / "default.toml"
 
 
+OPENED = (  # what the shipped profile holds fixed, opened to what the data say
+    ('strikes_certainty = { value = "fixed"', "strikes_certainty = { value = 1.0"),
+    ('items_spread = { value = "fixed"', "items_spread = { value = 0.7"),
+    ('detection = 0.5\ncertainty = "fixed"', "detection = 0.5\ncertainty = 8"),
+)
+
+
 def copied(tmp_path: Path, old: str, new: str) -> Path:
     text = SHIPPED.read_text(encoding="utf-8")
+    for fixed, opened in OPENED:
+        assert fixed in text
+        text = text.replace(fixed, opened, 1)
     assert old in text
     path = tmp_path / "mine.toml"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -35,7 +45,8 @@ def test_the_shipped_footprints_are_two_round_ones_and_three_sizes_in_four_direc
 
 
 def test_a_copy_of_the_shipped_profile_differs_in_its_digest_alone(tmp_path: Path) -> None:
-    path = copied(tmp_path, "# The shipped", "# My")
+    path = tmp_path / "mine.toml"
+    path.write_text("# ours\n" + SHIPPED.read_text(encoding="utf-8"), encoding="utf-8")
     mine, shipped = profiles.load(path), profiles.load()
     assert (mine.digest != shipped.digest, mine.model_copy(update={"digest": ""})) == (
         True,
@@ -76,7 +87,7 @@ def test_a_profile_cannot_be_changed_once_read() -> None:
         ("detection = 0.5", "detection = 50", "profile.bad-value"),
         ("sigma_minor_m = 40", "sigma_minor = 40", "profile.missing"),
         ("version = ", "version ", "profile.not-toml"),
-        ('strikes_certainty = { value = "fixed"', "strikes_certainty = { value = 0", "profile.bad-value"),
+        ("strikes_certainty = { value = 1.0", "strikes_certainty = { value = 0", "profile.bad-value"),
         ("items_spread = { value = 0.7", 'items_spread = { value = "wide"', "profile.bad-value"),
         ("reporting_probability = { value = 0.1", "reporting_probability = { value = 0", "profile.bad-value"),
         ("removed_share = { value = 0.0", "removed_share = { value = 1.0", "profile.bad-value"),

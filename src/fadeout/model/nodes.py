@@ -56,6 +56,8 @@ def nodes(tables: Tables, draws: Draws) -> list[Node]:
         return [_node(tables, draws, np.arange(draws.count))]
     templates = math.prod(tables.lattice.shape) * len(tables.lattice)
     most = int(np.clip(WORK // templates, LEAST, MOST))
+    if np.ptp(table, axis=0).max(initial=0.0) < 1e-12:  # only the shares of stopped boxes differ
+        most = LEAST
     groups = [np.arange(draws.count)]
     while len(groups) < most:
         groups.sort(key=len)
