@@ -49,8 +49,8 @@ class Method:
 
     Examples
     --------
-    >>> Method("detector", 0.8, certainty=10).beta
-    (8.0, 2.0)
+    >>> Method("detector", 0.75, certainty=8).beta
+    (6.0, 2.0)
     """
 
     name: str
