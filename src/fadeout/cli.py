@@ -133,7 +133,9 @@ def assess(
     profile: Annotated[
         str | None,
         typer.Option(
-            "--profile", metavar="TOML", help="The programme's profile; the shipped one if not given."
+            "--profile",
+            metavar="TOML",
+            help="The programme's profile, or 'learning'; the shipped one if not given.",
         ),
     ] = None,
     cell: Annotated[
