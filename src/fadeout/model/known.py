@@ -43,7 +43,7 @@ def _shares(kernels: Any, footprint: Any, row: Any, col: Any, left: Any) -> Any:
 
 
 @compiled
-def _box_shares(
+def box_shares(
     kernels: Any, footprint: Any, row: Any, col: Any, draw: Any, box_row: Any, box_col: Any, extra: Any
 ) -> Any:
     """Share of each strike in the stopped boxes' cells; `extra` (draws, cells) is kept or masked per draw."""
@@ -161,7 +161,7 @@ class KnownStrikes:
         if left.row.size:
             extra = left.at_boxes * mask[left.row, left.col]
             if extra.any():
-                out += _box_shares(
+                out += box_shares(
                     self.kernels, footprint, self.row, self.col, self.draw, left.row, left.col, extra
                 )
         return np.maximum(out, 0.0)

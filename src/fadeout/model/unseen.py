@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 
 from fadeout.model import exposing
 from fadeout.model.chain import Draws
-from fadeout.model.compiled import compiled, compiled_fast
+from fadeout.model.compiled import compiled_fast
 from fadeout.model.effort import Lattice
 from fadeout.model.exposing import exp_of, log_of
 from fadeout.model.keeping import Left
+from fadeout.model.known import box_shares
 from fadeout.model.nodes import Node
 from fadeout.model.tables import Support, Tables, record_rate
 
@@ -129,21 +130,6 @@ def _missed(exposure: Any, share: Any, shape: float, rate: float) -> float:
     return total
 
 
-@compiled
-def _stamped(
-    kernels: Any, footprint: Any, row: Any, col: Any, draw: Any, box_row: Any, box_col: Any, extra: Any
-) -> Any:
-    """Σ over cells of stopped boxes of k_j(x − c) extra[draw, x], for each of some templates."""
-    reach = kernels.shape[1] // 2
-    out = np.zeros(footprint.size)
-    for s in range(footprint.size):
-        for x in range(box_row.size):
-            dr, dc = box_row[x] - row[s], box_col[x] - col[s]
-            if abs(dr) <= reach and abs(dc) <= reach:
-                out[s] += extra[draw[s], x] * kernels[footprint[s], dr + reach, dc + reach]
-    return out
-
-
 class Exposed:
     """Exposures of all templates in the states that stand for all draws."""
 
@@ -194,7 +180,7 @@ class Exposed:
         if self.left.row.size:
             m = self.lattice.margin
             extra = self.extra(strengths, self.draws.box_keep)
-            out += _stamped(
+            out += box_shares(
                 self.kernels, footprint, row, col, draw, self.left.row + m, self.left.col + m, extra
             )
         return np.maximum(out, 0.0)
@@ -315,7 +301,7 @@ class UnseenStrikes:
             ) + np.zeros(len(of))
             if left.row.size:
                 m = lattice.margin
-                share += _stamped(
+                share += box_shares(
                     self.exposed.kernels, footprint, row, col, draw, left.row + m, left.col + m, at_boxes
                 )
             items = rng.poisson(rng.gamma(a) / rate * np.maximum(share, 0.0))
