@@ -297,6 +297,11 @@ def test_footprints_are_those_of_the_profile() -> None:
     assert (len(shapes), {shape.kind for shape in shapes}) == (14, {"heavy"})
 
 
+def test_a_hollow_footprint_of_a_profile_reaches_the_model_hollow() -> None:
+    shape = PROFILE.footprints[0].model_copy(update={"kind": "ring"})
+    assert [f.kind for f in gridded(profile=with_values(footprints=(shape,))).prior.footprints] == ["ring"]
+
+
 def with_values(**changes: Any) -> Profile:
     return PROFILE.model_copy(update=changes)
 
