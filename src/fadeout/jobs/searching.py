@@ -403,9 +403,3 @@ def _before_in_time(one: date | None, other: date | None) -> bool | None:
     if one is None or other is None or one == other:
         return None
     return one < other
-
-
-def layers_at_most(survey: Survey, profile: Profile) -> int:
-    """Layers of search that a fit may hold, for memory."""
-    methods, _ = _methods(survey, profile)
-    return MOST_LAYERS if methods else 1
