@@ -74,8 +74,8 @@ class Enumeration:
                     east * math.cos(t) - north * math.sin(t),
                 )
                 q = (along / f.sigma_major_m) ** 2 + (across / f.sigma_minor_m) ** 2
-                value = math.exp(-q / 2)
-                if f.kind == "heavy":
+                value = math.exp(-q / 2) if q <= (4 if f.kind == "heavy" else 5) ** 2 else 0.0
+                if f.kind == "heavy" and q <= 16:
                     value = 0.96 * value + 0.04 * math.exp(-q / 2 / 1.8**2) / 1.8**2
                 table[dr, dc] = value
         total = sum(table.values())

@@ -55,26 +55,46 @@ def row_of_kernel(world: World, i: int, j: int, r: int, c0: int, side: int) -> i
     return int((j * side + r - items.row[i] + reach) * side + c0 - items.col[i] + reach)
 
 
+@compiled
+def window_of_members(world: World, member: Any, count: int) -> bool:
+    """Note, by footprint, the centres in reach of all members; False if there are none."""
+    field, items, window = world.field, world.items, world.scratch.window
+    shapes, rows, cols = field.exposure.shape
+    top, bottom = items.row[member[0]], items.row[member[0]]
+    left, right = items.col[member[0]], items.col[member[0]]
+    for m in range(1, count):
+        i = member[m]
+        top, bottom = min(top, items.row[i]), max(bottom, items.row[i])
+        left, right = min(left, items.col[i]), max(right, items.col[i])
+    r0, r1, c0, c1 = rows, -1, cols, -1
+    for j in range(shapes):
+        high, wide = field.extent[j, 0], field.extent[j, 1]
+        line = window[j]
+        line[0], line[1] = max(0, bottom - high), min(rows - 1, top + high)
+        line[2], line[3] = max(0, right - wide), min(cols - 1, left + wide)
+        if line[0] > line[1] or line[2] > line[3]:
+            line[0], line[1], line[2], line[3] = 0, -1, 0, -1
+        else:
+            r0, r1 = min(r0, line[0]), max(r1, line[1])
+            c0, c1 = min(c0, line[2]), max(c1, line[3])
+    window[shapes, 0], window[shapes, 1], window[shapes, 2], window[shapes, 3] = r0, r1, c0, c1
+    return bool(r0 <= r1)
+
+
 @compiled_fast
 def stack_likelihood(world: World, member: Any, count: int) -> bool:
     """Sum the members' log kernels over all centres in reach of all of them; False if there are none."""
-    field, items, scratch = world.field, world.items, world.scratch
-    reach = field.kernel.shape[1] // 2
-    r0, r1 = 0, field.exposure.shape[1] - 1
-    c0, c1 = 0, field.exposure.shape[2] - 1
-    for m in range(count):
-        i = member[m]
-        r0, r1 = max(r0, items.row[i] - reach), min(r1, items.row[i] + reach)
-        c0, c1 = max(c0, items.col[i] - reach), min(c1, items.col[i] + reach)
-    scratch.window[0], scratch.window[1], scratch.window[2], scratch.window[3] = r0, r1, c0, c1
-    if r0 > r1 or c0 > c1:
+    field, scratch = world.field, world.scratch
+    if not window_of_members(world, member, count):
         return False
-    width, side = c1 - c0 + 1, field.kernel.shape[1]
+    side = field.kernel.shape[1]
     like, tables = (
         scratch.like.ravel(),
         field.log_kernel.ravel(),
     )  # flat views, so that the inner loops run as vectors
     for j in range(field.kernel.shape[0]):
+        r0, r1, c0 = scratch.window[j, 0], scratch.window[j, 1], scratch.window[j, 2]
+        width = scratch.window[j, 3] - c0 + 1
         for r in range(r0, r1 + 1):
             start = (j * side + r - r0) * side
             line = like[start : start + width]
@@ -117,10 +137,11 @@ def log_block(world: World, record: int, count: int) -> float:
     field, records, scratch = world.field, world.records, world.scratch
     a, b, extra = prior_of(world, record)
     power = np.float32(a + count)
-    r0, r1, c0, c1 = scratch.window[0], scratch.window[1], scratch.window[2], scratch.window[3]
     best = np.float32(-1e30)
-    shapes, width = field.kernel.shape[0], c1 - c0 + 1
+    shapes = field.kernel.shape[0]
     for j in range(shapes):
+        r0, r1, c0, c1 = scratch.window[j, 0], scratch.window[j, 1], scratch.window[j, 2], scratch.window[j, 3]
+        width = c1 - c0 + 1
         for r in range(r0, r1 + 1):
             line, like = scratch.value[j, r - r0, :width], scratch.like[j, r - r0, :width]
             if record == FREE:
@@ -151,7 +172,8 @@ def log_block(world: World, record: int, count: int) -> float:
     total = 0.0
     floor = best - np.float32(NEGLIGIBLE)
     for j in range(shapes):
-        for r in range(r1 - r0 + 1):
+        width = scratch.window[j, 3] - scratch.window[j, 2] + 1
+        for r in range(scratch.window[j, 1] - scratch.window[j, 0] + 1):
             line = scratch.value[j, r, :width]
             for c in range(width):
                 if line[c] > floor:
@@ -164,11 +186,11 @@ def log_block(world: World, record: int, count: int) -> float:
 def draw_template(world: World, shapes: int, rng: Any) -> None:
     """Draw a template with the weights that `log_block` left in `scratch.value`."""
     scratch = world.scratch
-    r0, r1, c0, c1 = scratch.window[0], scratch.window[1], scratch.window[2], scratch.window[3]
     best = np.float32(scratch.total[0])
     floor = best - np.float32(NEGLIGIBLE)
     left = rng.random() * scratch.total[1]
     for j in range(shapes):
+        r0, r1, c0, c1 = scratch.window[j, 0], scratch.window[j, 1], scratch.window[j, 2], scratch.window[j, 3]
         for r in range(r1 - r0 + 1):
             for c in range(c1 - c0 + 1):
                 v = scratch.value[j, r, c]
@@ -237,11 +259,11 @@ def dot(kernel: Any, joined: Any) -> float:
 def weight_of_row(world: World, row: int, col: int, j: int, o: int) -> float:
     """Weight of a first item at (row, col) of a free strike with footprint j and centre in row `row` + o − reach."""
     field = world.field
-    side = field.kernel.shape[1]
-    r, left = row + o - side // 2, col - side // 2
+    reach, wide = field.kernel.shape[1] // 2, field.extent[j, 1]
+    r, left = row + o - reach, col - reach
     if r < 0 or r >= field.exposure.shape[1]:
         return 0.0
-    c0, c1 = max(0, left), min(field.exposure.shape[2], left + side)
+    c0, c1 = max(0, col - wide), min(field.exposure.shape[2], col + wide + 1)
     return dot(field.kernel[j, o, c0 - left : c1 - left], field.joined[j, r, c0:c1])
 
 
@@ -250,8 +272,9 @@ def tabulate_fresh(world: World, i: int) -> None:
     """Tabulate the weight of item i starting a new free strike, M(x_i), by footprint and centre row."""
     field, items = world.field, world.items
     total = 0.0
+    reach = field.kernel.shape[1] // 2
     for j in range(field.kernel.shape[0]):
-        for o in range(field.kernel.shape[1]):
+        for o in range(reach - field.extent[j, 0], reach + field.extent[j, 0] + 1):
             line = weight_of_row(world, items.row[i], items.col[i], j, o)
             items.fresh_rows[i, j, o] = line
             total += line
@@ -262,18 +285,18 @@ def tabulate_fresh(world: World, i: int) -> None:
 def tabulate_records(world: World, i: int) -> None:
     """Tabulate the weight of item i joining each record in reach first, before the record's credibility."""
     field, items, records = world.field, world.items, world.records
-    shapes, side = field.kernel.shape[0], field.kernel.shape[1]
-    reach = side // 2
-    c0, c1 = items.col[i] - reach, items.col[i] + reach
+    shapes, reach = field.kernel.shape[0], field.kernel.shape[1] // 2
     for n in range(records.first[i], records.first[i + 1]):
         m = records.entry_record[n]
         total = 0.0
         for j in range(shapes):
-            for o in range(side):
+            high, left = field.extent[j, 0], items.col[i] - reach
+            c0, c1 = items.col[i] - field.extent[j, 1], items.col[i] + field.extent[j, 1]
+            for o in range(reach - high, reach + high + 1):
                 start, lo, hi = row_of_record(world, m, j, items.row[i] + o - reach, c0, c1)
                 if hi > lo:
                     total += dot(
-                        field.kernel[j, o, lo - c0 : hi - c0], records.joined[start : start + hi - lo]
+                        field.kernel[j, o, lo - left : hi - left], records.joined[start : start + hi - lo]
                     )
         records.entry_weight[n] = total
 
@@ -371,12 +394,12 @@ def list_members(world: World, k: int, into: Any) -> int:
 @compiled
 def in_reach_of(world: World, m: int) -> bool:
     """Say whether any centre in the window of the stacked members lies in record m's support."""
-    records, scratch = world.records, world.scratch
+    records, window = world.records, world.scratch.window[world.field.kernel.shape[0]]
     return bool(
-        records.top[m] <= scratch.window[1]
-        and records.top[m] + records.height[m] > scratch.window[0]
-        and records.left[m] <= scratch.window[3]
-        and records.left[m] + records.width[m] > scratch.window[2]
+        records.top[m] <= window[1]
+        and records.top[m] + records.height[m] > window[0]
+        and records.left[m] <= window[3]
+        and records.left[m] + records.width[m] > window[2]
     )
 
 

@@ -27,8 +27,8 @@ Ints = NDArray[np.int64]
 KEPT = 250  # partitions kept per chain and block, at least: enough for 90 % intervals over four chains
 KEPT_SMALL = 4_000  # finds × partitions kept per chain and block, where that is more (at most 2,000)
 REDRAWN = 64  # finds × templates drawn anew for each kept partition, where that is more than one (at most 8)
-PROPOSALS = 1 / 80  # split or merge proposals a sweep and find
-COVER_EVERY = 4  # sweeps between two draws of all stopped boxes' shares
+PROPOSALS = 1 / 40  # split or merge proposals a sweep and find
+COVER_EVERY = 8  # sweeps between two draws of all stopped boxes' shares
 LEARN_EVERY = 1  # sweeps between two draws of what is learned
 LEARN_LARGE = 3  # the same where there are so many templates that a draw takes longer than a sweep
 

@@ -80,26 +80,35 @@ def grow_row(log_rate: Any, joined: Any, growth: Any, exposure: Any, rate: float
 
 
 @compiled
-def reach_of_batch(world: World, first: int, last: int) -> tuple[int, int, int, int]:
-    """Rows and columns of the centres whose strikes reach into boxes first to last − 1; clears `scratch.growth` there."""
+def reach_of_batch(world: World, first: int, last: int) -> Any:
+    """Rows and columns of the centres whose strikes reach into boxes first to last − 1, (J + 1, 4).
+
+    By footprint; last, of any footprint. Clears `scratch.growth` there.
+    """
     field, boxes = world.field, world.boxes
-    reach = field.kernel.shape[1] // 2
-    r0, r1, c0, c1 = field.exposure.shape[1], 0, field.exposure.shape[2], 0
+    shapes, rows, cols = field.exposure.shape
+    top, bottom, left, right = rows, 0, cols, 0
     for n in range(boxes.first[first], boxes.first[last]):
         x = boxes.cell[n]
-        r0, r1 = min(r0, boxes.row[x] - reach), max(r1, boxes.row[x] + reach)
-        c0, c1 = min(c0, boxes.col[x] - reach), max(c1, boxes.col[x] + reach)
-    r0, c0 = max(0, r0), max(0, c0)
-    r1, c1 = min(field.exposure.shape[1] - 1, r1), min(field.exposure.shape[2] - 1, c1)
-    world.scratch.growth[:, : r1 - r0 + 1, : c1 - c0 + 1] = 0.0
-    return r0, r1, c0, c1
+        top, bottom = min(top, boxes.row[x]), max(bottom, boxes.row[x])
+        left, right = min(left, boxes.col[x]), max(right, boxes.col[x])
+    window = np.empty((shapes + 1, 4), np.int64)
+    for j in range(shapes + 1):
+        high = wide = field.kernel.shape[1] // 2
+        if j < shapes:
+            high, wide = field.extent[j, 0], field.extent[j, 1]
+        window[j, 0], window[j, 1] = max(0, top - high), min(rows - 1, bottom + high)
+        window[j, 2], window[j, 3] = max(0, left - wide), min(cols - 1, right + wide)
+    high, wide = window[shapes, 1] - window[shapes, 0] + 1, window[shapes, 3] - window[shapes, 2] + 1
+    world.scratch.growth[:, :high, :wide] = 0.0
+    return window
 
 
 @compiled
 def draw_means(world: World, rng: Any, window: Any) -> None:
     """Draw items per strike, into `scratch.mean`, of the occupied strikes with a centre in the window; 0 elsewhere."""
     state = world.state
-    r0, r1, c0, c1 = window
+    r0, r1, c0, c1 = window[-1]
     for k in range(state.top[0]):
         world.scratch.mean[k] = 0.0
         if state.finds[k] > 0 and r0 <= state.row[k] <= r1 and c0 <= state.col[k] <= c1:
@@ -130,14 +139,16 @@ def add_growth(world: World, b: int, step: float, window: Any) -> None:
     """Add to `scratch.growth` what box b adds to exposures when its effort grows by `step`."""
     field, boxes = world.field, world.boxes
     reach = field.kernel.shape[1] // 2
-    r0, r1, c0, c1 = window
+    r0, c0 = window[-1, 0], window[-1, 2]
     for n in range(boxes.first[b], boxes.first[b + 1]):
         x = boxes.cell[n]
         top, left = boxes.row[x] - reach, boxes.col[x] - reach
-        lo, hi = max(c0, left), min(c1, boxes.col[x] + reach) + 1
         scale = np.float32(step * boxes.keep[x] / (1.0 - boxes.detection[b] * boxes.share[b]))
         for j in range(field.kernel.shape[0]):
-            for r in range(max(r0, top), min(r1, boxes.row[x] + reach) + 1):
+            high, wide = field.extent[j, 0], field.extent[j, 1]
+            lo, hi = max(window[j, 2], boxes.col[x] - wide), min(window[j, 3], boxes.col[x] + wide) + 1
+            first, last = max(window[j, 0], boxes.row[x] - high), min(window[j, 1], boxes.row[x] + high)
+            for r in range(first, last + 1):
                 growth = world.scratch.growth[j, r - r0, lo - c0 : hi - c0]
                 kernel = field.kernel[j, r - top, lo - left : hi - left]
                 for c in range(hi - lo):
@@ -148,11 +159,11 @@ def add_growth(world: World, b: int, step: float, window: Any) -> None:
 def unseen_change(world: World, m: int, window: Any) -> float:
     """Change of w_r of recorded strike m when exposures grow by `scratch.growth`."""
     field, records = world.field, world.records
-    r0, r1, c0, c1 = window
+    r0, c0 = window[-1, 0], window[-1, 2]
     change = 0.0
     for j in range(field.kernel.shape[0]):
-        for r in range(r0, r1 + 1):
-            start, lo, hi = row_of_record(world, m, j, r, c0, c1)
+        for r in range(window[j, 0], window[j, 1] + 1):
+            start, lo, hi = row_of_record(world, m, j, r, window[j, 2], window[j, 3])
             if hi > lo:
                 change += change_in_row(
                     records.joined[start : start + hi - lo],
@@ -168,15 +179,15 @@ def unseen_change(world: World, m: int, window: Any) -> float:
 def log_acceptance(world: World, window: Any) -> float:
     """Log ratio that the empty strikes and the records nothing was found of give to `scratch.growth`."""
     field, records, state, scratch = world.field, world.records, world.state, world.scratch
-    r0, r1, c0, c1 = window
-    width = c1 - c0 + 1
+    r0, c0 = window[-1, 0], window[-1, 2]
     log_ratio = 0.0
     for j in range(field.kernel.shape[0]):
-        for r in range(r0, r1 + 1):
+        lo, hi = window[j, 2], window[j, 3] + 1
+        for r in range(window[j, 0], window[j, 1] + 1):
             log_ratio += change_in_row(
-                field.joined[j, r, c0 : c1 + 1],
-                scratch.growth[j, r - r0, :width],
-                field.exposure[j, r, c0 : c1 + 1],
+                field.joined[j, r, lo:hi],
+                scratch.growth[j, r - r0, lo - c0 : hi - c0],
+                field.exposure[j, r, lo:hi],
                 field.rate,
                 field.shape,
             )
@@ -193,11 +204,12 @@ def log_acceptance(world: World, window: Any) -> float:
 def take_growth(world: World, window: Any) -> None:
     """Carry accepted growth into exposures, tables, records, and the list of items to tabulate anew."""
     field, items, records, scratch = world.field, world.items, world.records, world.scratch
-    r0, r1, c0, c1 = window
+    r0, r1, c0, c1 = window[-1]
     for j in range(field.kernel.shape[0]):
-        for r in range(r0, r1 + 1):
+        left, right = window[j, 2], window[j, 3] + 1
+        for r in range(window[j, 0], window[j, 1] + 1):
             for m in range(records.top.size):
-                start, lo, hi = row_of_record(world, m, j, r, c0, c1)
+                start, lo, hi = row_of_record(world, m, j, r, left, right - 1)
                 if scratch.change[m] != 0.0 and hi > lo:
                     grow_row(
                         records.log_rate[start : start + hi - lo],
@@ -208,12 +220,12 @@ def take_growth(world: World, window: Any) -> None:
                         records.shape[m],
                     )
             growth, exposure = (
-                scratch.growth[j, r - r0, : c1 - c0 + 1],
-                field.exposure[j, r, c0 : c1 + 1],
+                scratch.growth[j, r - r0, left - c0 : right - c0],
+                field.exposure[j, r, left:right],
             )
             grow_row(
-                field.log_rate[j, r, c0 : c1 + 1],
-                field.joined[j, r, c0 : c1 + 1],
+                field.log_rate[j, r, left:right],
+                field.joined[j, r, left:right],
                 growth,
                 exposure,
                 field.rate,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft as sfft
 
-from fadeout.model.footprints import Footprint, kernels, reach_cells
+from fadeout.model.footprints import Footprint, extents, kernels, reach_cells
 from fadeout.model.grid import Grid
 
 WORKERS = 2  # threads of one transform
@@ -277,6 +277,7 @@ class Lattice:
         weights = np.array([footprint.weight for footprint in footprints], dtype=np.float64)
         self.weights = weights / weights.sum()
         self.kernels = kernels(footprints, grid.cell_m)
+        self.extents = extents(self.kernels)
         # With a margin, circular wrap-around only touches centres or cells outside what is read; without, one reach more.
         extra = 0 if pad else self.reach
         self.fft_shape = tuple(

@@ -70,17 +70,29 @@ def add_up(bases: Any, strengths: Any, out: Any) -> None:
                     line[c] += strength * base[c]
 
 
+@compiled
+def extents_of(kernels: Any) -> Any:
+    """Rows and columns from its centre that each kernel reaches, (J, 2): `footprints.extents` for compiled loops."""
+    reach, extent = kernels.shape[1] // 2, np.zeros((kernels.shape[0], 2), np.int64)
+    for j in range(kernels.shape[0]):
+        for r in range(kernels.shape[1]):
+            for c in range(kernels.shape[2]):
+                if kernels[j, r, c] > 0:
+                    extent[j, 0] = max(extent[j, 0], abs(r - reach))
+                    extent[j, 1] = max(extent[j, 1], abs(c - reach))
+    return extent
+
+
 @compiled_fast
 def stamp_cells(kernels: Any, row: Any, col: Any, extra: Any, out: Any) -> None:
     """Add to exposures what `extra` detection in some cells adds: Σ_x k_j(x − c) extra(x)."""
-    side = kernels.shape[1]
-    reach = side // 2
+    reach, extent = kernels.shape[1] // 2, extents_of(kernels)
     for x in range(row.size):
         more = np.float32(extra[x])
-        r0, r1 = max(0, row[x] - reach), min(out.shape[1] - 1, row[x] + reach)
-        c0, c1 = max(0, col[x] - reach), min(out.shape[2], col[x] + reach + 1)
         for j in range(out.shape[0]):
-            for r in range(r0, r1 + 1):
+            high, wide = extent[j, 0], extent[j, 1]
+            c0, c1 = max(0, col[x] - wide), min(out.shape[2], col[x] + wide + 1)
+            for r in range(max(0, row[x] - high), min(out.shape[1] - 1, row[x] + high) + 1):
                 line = out[j, r, c0:c1]
                 kernel = kernels[j, r - row[x] + reach, c0 - col[x] + reach : c1 - col[x] + reach]
                 for c in range(line.size):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 KINDS = ("gaussian", "heavy", "ring")
 TAIL_SHARE = 0.04  # heavy = 0.96 N(Σ) + 0.04 N(1.8² Σ): docs/explanation/model.md, "Footprints"
 TAIL_SCALE = 1.8
+ENDS = {"gaussian": 5.0, "heavy": 4.0, "ring": 5.0}  # standard deviations, in its own directions, where each kind ends
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def kernels(footprints: Sequence[Footprint], cell_m: float) -> NDArray[np.float6
     Returns
     -------
     ndarray of float, shape (footprints, 2R + 1, 2R + 1)
-        Density at the offset between cell centres, normalised to sum to 1 over the window of ±R cells.
-        Rows run from north to south.
+        Density at the offset between cell centres, 0 beyond the footprint's own end (`ENDS`), normalised to sum to 1
+        over the window of ±R cells. Rows run from north to south.
 
     Examples
     --------
@@ -96,5 +97,21 @@ def kernels(footprints: Sequence[Footprint], cell_m: float) -> NDArray[np.float6
             density = (1 - TAIL_SHARE) * density + TAIL_SHARE * tail
         if footprint.kind == "ring":  # nothing at the centre, most at √2 standard deviations
             density *= squared
+        density[squared > ENDS[footprint.kind] ** 2] = 0.0
         table[:] = density / density.sum()
     return tables
+
+
+def extents(tables: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Give how many rows and columns from its centre each footprint's table reaches, shape (footprints, 2).
+
+    Examples
+    --------
+    >>> extents(kernels([Footprint(20, 20), Footprint(60, 60)], 25.0)).tolist()
+    [[4, 4], [8, 8]]
+    """
+    middle = tables.shape[1] // 2
+    away = np.abs(np.arange(tables.shape[1]) - middle)
+    return np.stack(
+        [np.where((tables > 0).any(axis=3 - axis), away, 0).max(axis=1) for axis in (1, 2)], axis=1
+    ).astype(np.int32)

@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from fadeout.model.blocks import IMPOSSIBLE, draw_fresh, draw_template, log_block, stack_likelihood
+from fadeout.model.blocks import (
+    IMPOSSIBLE,
+    draw_fresh,
+    draw_index,
+    draw_template,
+    in_reach_of,
+    log_block,
+    stack_likelihood,
+)
 from fadeout.model.compiled import compiled
 from fadeout.model.slots import join_strike, leave_strike, place_strike, take_slot
 from fadeout.model.world import BACKGROUND, FREE, World
@@ -80,6 +88,43 @@ def block_of_side(world: World, count: int, side: int, record: int) -> float:
 
 
 @compiled
+def block_of_second(world: World, count: int, own: int) -> float:
+    """Log weight of the second side as one strike, its identity summed out: free, or a record without finds.
+
+    `own` is the record that it is at present, or FREE. Leaves the identities and their weights relative to the largest
+    in `scratch.choice` and `scratch.weight`, their number in `scratch.total[2]`, for `draw_second`.
+    """
+    records, state, scratch = world.records, world.state, world.scratch
+    scratch.weight[0], scratch.choice[0] = block_of_side(world, count, 1, FREE), FREE
+    options = 1
+    if records.top.size:
+        chosen = list_side(world, count, 1)
+        if stack_likelihood(world, scratch.other, chosen):
+            for m in range(records.top.size):
+                if (state.slot[m] == -1 or m == own) and in_reach_of(world, m):
+                    scratch.weight[options], scratch.choice[options] = log_block(world, m, chosen), m
+                    options += 1
+    best = IMPOSSIBLE
+    for n in range(options):
+        best = max(best, scratch.weight[n])
+    if best <= IMPOSSIBLE:
+        return IMPOSSIBLE
+    total = 0.0
+    for n in range(options):
+        scratch.weight[n] = math.exp(scratch.weight[n] - best)
+        total += scratch.weight[n]
+    scratch.total[2], scratch.total[3] = options, total
+    return best + math.log(total)
+
+
+@compiled
+def draw_second(world: World, rng: Any) -> int:
+    """Draw the identity of the second side with the weights that `block_of_second` left."""
+    scratch = world.scratch
+    return int(scratch.choice[draw_index(scratch.weight, int(scratch.total[2]), scratch.total[3], rng)])
+
+
+@compiled
 def draw_for_side(world: World, rng: Any, count: int, side: int, record: int) -> None:
     """Draw a template for one side (2: both) as one strike."""
     field, scratch = world.field, world.scratch
@@ -126,8 +171,9 @@ def merge_into(world: World, rng: Any, count: int, k: int, record: int) -> None:
 
 @compiled
 def split_off(world: World, rng: Any, count: int, k: int, record: int) -> None:
-    """Move the second side's members to a free strike of their own and draw both templates."""
+    """Move the second side's members to a strike of their own and draw its identity and both templates."""
     state, scratch = world.state, world.scratch
+    other = draw_second(world, rng)
     fresh = take_slot(world)
     for m in range(count):
         if scratch.final[m] == 1:
@@ -135,7 +181,7 @@ def split_off(world: World, rng: Any, count: int, k: int, record: int) -> None:
             join_strike(world, scratch.member[m], fresh)
     state.top[0] = max(state.top[0], fresh + 1)
     for side in range(2):
-        identity = record if side == 0 else FREE
+        identity = record if side == 0 else other
         draw_for_side(world, rng, count, side, identity)
         place_strike(world, k if side == 0 else fresh, identity)
 
@@ -144,8 +190,8 @@ def split_off(world: World, rng: Any, count: int, k: int, record: int) -> None:
 def split_or_merge(world: World, rng: Any) -> None:
     """Propose to split the strike of two near items, or to merge their two strikes (Jain and Neal 2004).
 
-    Templates are summed out of the ratio and drawn anew when accepted. The first item's part keeps the identity;
-    the second part is a free strike, so a merge asks for that.
+    Templates are summed out of the ratio and drawn anew when accepted. The first item's part keeps the identity; that of
+    the second part is summed out too.
     """
     items, state, scratch = world.items, world.state, world.scratch
     n = state.strike.size
@@ -158,8 +204,6 @@ def split_or_merge(world: World, rng: Any) -> None:
     if k == BACKGROUND or second == BACKGROUND:
         return
     apart = k != second
-    if apart and state.record[second] != FREE:
-        return
     record = state.record[k]
     count = 0
     for m in range(n):
@@ -178,7 +222,7 @@ def split_or_merge(world: World, rng: Any) -> None:
         log_q = spread_members(world, count, i, other, one, two, rng)
     parts = block_of_side(world, count, 0, record)
     if parts > IMPOSSIBLE:
-        parts += block_of_side(world, count, 1, FREE)
+        parts += block_of_second(world, count, state.record[second] if apart else FREE)
     gain = parts - whole - log_q
     if math.log(1.0 - rng.random()) < (-gain if apart else gain):
         if apart:

@@ -143,8 +143,8 @@ def idle_scratch(
         side=np.zeros(finds, np.int8),
         final=np.zeros(finds, np.int8),
         template=np.zeros(3, np.int32),
-        total=np.zeros(2),
-        window=np.zeros(4, np.int32),
+        total=np.zeros(4),
+        window=np.zeros((kernels[0] + 1, 4), np.int32),
         growth=np.zeros((kernels[0], *batch), np.float32),
         share=np.zeros(boxes),
         mean=np.zeros(finds + 1),
@@ -305,6 +305,7 @@ class _Maker:
         return Field(
             kernel,
             log_kernel,
+            lattice.extents,
             exposure,
             ground,
             log_rate,

@@ -22,6 +22,7 @@ class Field(NamedTuple):
 
     kernel: Any  # float32 (J, W, W)
     log_kernel: Any  # float32 (J, W, W)
+    extent: Any  # int32 (J, 2), rows and columns from its centre that each kernel reaches
     exposure: Any  # float32 (J, rows, cols) over centres
     ground: Any  # float32 (J, rows, cols), share of the template on ground of the grid that can hold items
     log_rate: Any  # float32 (J, rows, cols), log(b + e)
@@ -111,8 +112,8 @@ class Scratch(NamedTuple):
     side: Any  # int8 (n,)
     final: Any  # int8 (n,)
     template: Any  # int32 (3,): footprint, row, col drawn by `draw_template`
-    total: Any  # float64 (2,): largest log weight and sum relative to it, left by `log_block`
-    window: Any  # int32 (4,): rows and columns of centres in reach of all members
+    total: Any  # float64 (4,): largest log weight and sum relative to it, left by `log_block`; number and sum of options
+    window: Any  # int32 (J + 1, 4): rows and columns of centres in reach of all members by footprint; last, of any footprint
     growth: (
         Any  # float32 (J, rows, cols), change of exposure around a batch of stopped boxes; empty without any
     )
