@@ -137,7 +137,12 @@ def test_strikes_share_out_all_finds_and_all_known_items():
     strikes = posterior.strikes()
     members = [member for strike in strikes for member in strike.members]
     assert len(members) == len(set(members)) <= len(finds)
-    assert sum(strike.expected_remaining for strike in strikes) <= posterior.expected_known.sum() * 1.02
+    # strikes are described by 200 of the draws: the error of their mean is that of so many, four standard errors
+    spread = posterior.known.over_draws(
+        posterior.known.shares(np.ones(GRID.shape)) * posterior.known.mean
+    ).std()
+    most = posterior.expected_known.sum() + 4 * spread / np.sqrt(200)
+    assert sum(strike.expected_remaining for strike in strikes) <= most
     assert all(0 <= strike.probability <= 1 for strike in strikes)
 
 

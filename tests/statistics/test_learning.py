@@ -11,7 +11,18 @@ import pytest
 from enumeration import Case, Enumeration
 from scipy import stats
 
-from fadeout.model import Coverage, Footprint, Grid, Learning, Method, Prior, RecordedStrike, Searches, fit
+from fadeout.model import (
+    Coverage,
+    Footprint,
+    Grid,
+    Learning,
+    Method,
+    Prior,
+    RecordedStrike,
+    Searches,
+    StoppedBox,
+    fit,
+)
 from fadeout.model.convergence import effective_size
 
 GRID = Grid(7, 7, 30.0)
@@ -40,12 +51,25 @@ class Shared(Enumeration):
     """Every enumeration on this grid uses the same kernels."""
 
 
-def weigh(believed, detection):
-    """Likelihood of one set of numbers, and the expected remaining items given them."""
-    exact = Shared(Case(GRID.rows, GRID.cols, GRID.cell_m, believed, searched() * detection, FINDS))
+def box():
+    mask = np.zeros(GRID.shape, dtype=bool)
+    mask[1:4, 1:4] = True
+    return mask
+
+
+def weigh(believed, detection, stopped=False):
+    """Likelihood of one set of numbers, and the expected remaining items given them.
+
+    If `stopped`, the search of `box` was left at the first find, by the same method.
+    """
+    effort = (searched() & ~box() if stopped else searched()) * detection
+    case = Case(GRID.rows, GRID.cols, GRID.cell_m, believed, effort, FINDS[1:] if stopped else FINDS)
+    if stopped:
+        case.stopped, case.shares = (box(), detection, 0), 24
+    exact = Shared(case)
     Shared._all, Shared._places = exact._templates(), exact._places
     logs = np.array([part["log"] for part in exact.parts])
-    likelihood = float(np.exp(logs).sum()) * detection ** len(FINDS)
+    likelihood = float(np.exp(logs).sum()) * detection ** len(case.finds)
     return likelihood, exact.region(np.ones(GRID.shape))[0]
 
 
@@ -62,8 +86,8 @@ def integrate(axes, make):
     return means, spread
 
 
-def fitted(believed, effort):
-    return fit(GRID, effort, FINDS, believed, pad=False, seed=4, sweeps=6000)
+def fitted(believed, effort, finds=FINDS, **boxes):
+    return fit(GRID, effort, finds, believed, pad=False, seed=4, sweeps=6000, **boxes)
 
 
 def agree(name, draws, mean, spread):
@@ -104,6 +128,27 @@ def test_detection_is_learned_as_integration_has_it_from_finds_misses_and_seeded
         np.zeros((len(FINDS), 1), dtype=np.int64),
     )
     posterior = fitted(prior(learned=Learning(items=0.8)), searches)
+    hyper = posterior.draws_taken.hyper
+    agree("detection", np.log(hyper.detection[:, 0]), means[1], spread[1])
+    agree("items", np.log(hyper.shape / hyper.rate), means[2], spread[2])
+
+
+def test_detection_is_learned_as_integration_has_it_from_a_box_left_at_its_first_find():
+    method = Method("detector", 0.6, certainty=3.0)
+    axes = (
+        middles(stats.beta(*method.beta)),
+        middles(stats.lognorm(0.8, scale=12.0 * math.exp(-(0.8**2) / 2))),
+    )
+    means, spread = integrate(axes, lambda p, items: (prior(items=items), p, True))
+    searches = Searches(
+        (method,),
+        (Coverage((searched() & ~box()).astype(float), (1,)),),
+        np.array([-1, 0]),  # the box's own find counts with the box
+        np.zeros((2, 1), dtype=np.int64),
+    )
+    posterior = fitted(
+        prior(learned=Learning(items=0.8)), searches, FINDS[1:], stopped=[StoppedBox(box(), 0.6, 0, method=0)]
+    )
     hyper = posterior.draws_taken.hyper
     agree("detection", np.log(hyper.detection[:, 0]), means[1], spread[1])
     agree("items", np.log(hyper.shape / hyper.rate), means[2], spread[2])

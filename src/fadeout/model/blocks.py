@@ -140,7 +140,12 @@ def log_block(world: World, record: int, count: int) -> float:
     best = np.float32(-1e30)
     shapes = field.kernel.shape[0]
     for j in range(shapes):
-        r0, r1, c0, c1 = scratch.window[j, 0], scratch.window[j, 1], scratch.window[j, 2], scratch.window[j, 3]
+        r0, r1, c0, c1 = (
+            scratch.window[j, 0],
+            scratch.window[j, 1],
+            scratch.window[j, 2],
+            scratch.window[j, 3],
+        )
         width = c1 - c0 + 1
         for r in range(r0, r1 + 1):
             line, like = scratch.value[j, r - r0, :width], scratch.like[j, r - r0, :width]
@@ -190,7 +195,12 @@ def draw_template(world: World, shapes: int, rng: Any) -> None:
     floor = best - np.float32(NEGLIGIBLE)
     left = rng.random() * scratch.total[1]
     for j in range(shapes):
-        r0, r1, c0, c1 = scratch.window[j, 0], scratch.window[j, 1], scratch.window[j, 2], scratch.window[j, 3]
+        r0, r1, c0, c1 = (
+            scratch.window[j, 0],
+            scratch.window[j, 1],
+            scratch.window[j, 2],
+            scratch.window[j, 3],
+        )
         for r in range(r1 - r0 + 1):
             for c in range(c1 - c0 + 1):
                 v = scratch.value[j, r, c]

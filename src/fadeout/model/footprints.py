@@ -20,7 +20,11 @@ from numpy.typing import NDArray
 KINDS = ("gaussian", "heavy", "ring")
 TAIL_SHARE = 0.04  # heavy = 0.96 N(Σ) + 0.04 N(1.8² Σ): docs/explanation/model.md, "Footprints"
 TAIL_SCALE = 1.8
-ENDS = {"gaussian": 5.0, "heavy": 4.0, "ring": 5.0}  # standard deviations, in its own directions, where each kind ends
+ENDS = {
+    "gaussian": 5.0,
+    "heavy": 4.0,
+    "ring": 5.0,
+}  # standard deviations, in its own directions, where each kind ends
 
 
 @dataclass(frozen=True)

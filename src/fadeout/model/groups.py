@@ -321,8 +321,8 @@ def _world(places: Ints, ground: Ground) -> tuple[World, int, int]:
     log_rate, first = np.empty_like(exposure), np.empty_like(exposure)
     tabulate_field(exposure, log_density, float(ground.shape), float(ground.rate), log_rate, first)
     field = Field(
-        ground.kernels, lattice.log_kernels, lattice.extents, exposure, exposure, log_rate, first, log_density, log_weight,
-        float(ground.shape), float(ground.rate),
+        ground.kernels, lattice.log_kernels, lattice.extents, exposure, exposure, log_rate, first,
+        log_density, log_weight, float(ground.shape), float(ground.rate),
     )  # fmt: skip
     relative = (places + m - low).astype(np.int32)
     room = idle_scratch(len(places), 0, ground.kernels.shape, 0, (0, 0))

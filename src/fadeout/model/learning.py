@@ -111,7 +111,7 @@ class Learner:
         self.used = self.base > 0
         self.cell_km2 = tables.lattice.grid.cell_km2
         self.steps: dict[str | int, float] = {"items": STEP, **dict.fromkeys(self.open, STEP)}
-        self.tuning = 0
+        self.tried = dict.fromkeys(self.steps, 0)
         self.records = [(p, m) for p, part in enumerate(tables.parts) for m in range(len(part.records))]
         self.credibility = np.array([tables.parts[p].recorded.credibility[m] for p, m in self.records])
         self.outside = np.array([tables.parts[p].recorded.outside[m] for p, m in self.records])
@@ -122,6 +122,9 @@ class Learner:
             [float(layer[~self.effort.box_cells].sum()) for layer in self.effort.layers]
         )
         self.found, self.missed = self._counts()
+        self.stopped_by = [
+            sum(box.method == m for box in self.effort.stopped) for m in range(len(self.methods))
+        ]
         self.hyper = self._begin()
         self.tabulated: Hyper | None = None
         self.seen: Seen | None = None
@@ -169,14 +172,14 @@ class Learner:
         seen = self.seen
         if seen is None or self.boxes:  # shares of stopped boxes were drawn since
             seen = self._look(self.hyper, worlds, [world.field.exposure for world in worlds])
-        self.tuning += warming
         if self.prior.learned.items is not None or self.prior.learned.shape is not None:
             seen = self._step("items", self._items_proposed(), worlds, held, seen, warming)
         elif self.prior.learned.strikes is not None or self.prior.learned.footprints is not None:
             seen = self._step(None, self.hyper, worlds, held, seen, warming)
-        if self.open:  # one method at a time: exposures of all templates are made anew for it
-            m = self.open[int(self.rng.integers(len(self.open)))]
+        for m in self.open:
             seen = self._step(m, self._detection_proposed(m), worlds, held, seen, warming)
+            if self.stopped_by[m]:
+                worlds, seen = self._carry(m, worlds, held, seen)
         if self.prior.learned.background is not None:
             shape = self.prior.learned.background
             drawn = self.rng.gamma(shape + held.single) / (
@@ -213,26 +216,50 @@ class Learner:
         held: Held,
         seen: Seen,
         warming: bool,
+        extra: float = 0.0,
     ) -> Seen:
-        """Take or leave a proposal with the strikes per km² and weights that go with it."""
+        """Take or leave a proposal with the strikes per km² and weights that go with it; `extra` adds to its log gain."""
         if not LEAST_SHAPE <= proposed.shape <= MOST_SHAPE:
             return seen
-        exposures = seen.exposures
-        if isinstance(name, int):
-            exposures = self._exposures(proposed.detection, worlds)
-        then = self._look(proposed, worlds, exposures)
+        exposures, binned = seen.exposures, seen.binned
+        if proposed.detection is not self.hyper.detection:
+            exposures, binned = self._exposures(proposed.detection, worlds), None
+        then = self._look(proposed, worlds, exposures, binned)
         proposed, forward = self._with_strikes(proposed, then, held)
         backward = self._log_strikes(self.hyper, seen, held)
         gain = self._log_density(proposed, then, held) - self._log_density(self.hyper, seen, held)
-        gain += backward - forward
+        gain += backward - forward + extra
         taken = math.log(1.0 - self.rng.random()) < gain
         if warming and name is not None:
             chance = math.exp(min(gain, 0.0)) if gain == gain else 0.0
-            self.steps[name] *= math.exp((chance - ACCEPTED) * 3.0 / math.sqrt(self.tuning + 3.0))
+            self.tried[name] += 1
+            self.steps[name] *= math.exp((chance - ACCEPTED) * 2.0 / math.sqrt(self.tried[name] + 3.0))
         if taken:
             self.hyper = proposed
             return then
         return seen
+
+    def _carry(self, m: int, worlds: list[World], held: Held, seen: Seen) -> tuple[list[World], Seen]:
+        """Take or leave a detection of method m with the product p u of its stopped boxes carried along.
+
+        What stopped boxes show is p u. With u held p could hardly move; with p u held, p is left to its prior, its other
+        finds and misses, and u ≤ 1, as the boxes' finds and the measure of u cancel: p du = d(p u).
+        """
+        proposed = self._detection_proposed(m)
+        ratio = float(self.hyper.detection[m] / proposed.detection[m])
+        carried = [self._shares_times(world, m, ratio) for world in worlds]
+        if any(world.boxes.share.max(initial=0.0) >= 1.0 for world in carried):
+            return worlds, seen
+        before = self.hyper
+        taken = self._step(None, proposed, carried, held, seen, False, self.stopped_by[m] * math.log(ratio))
+        return (worlds, seen) if self.hyper is before else (carried, taken)
+
+    @staticmethod
+    def _shares_times(world: World, m: int, ratio: float) -> World:
+        boxes = world.boxes
+        return world._replace(
+            boxes=boxes._replace(share=np.where(boxes.method == m, boxes.share * ratio, boxes.share))
+        )
 
     # ---- what a state means
 
@@ -264,11 +291,12 @@ class Learner:
             out.append(exposure)
         return out
 
-    def _look(self, hyper: Hyper, worlds: Sequence[World], exposures: Sequence[Images]) -> Seen:
-        """Sum what the density asks for over parts and rest."""
+    def _look(
+        self, hyper: Hyper, worlds: Sequence[World], exposures: Sequence[Images], binned: Any = None
+    ) -> Seen:
+        """Sum what the density asks for over parts and rest; `binned` are the exposures in bins, if they are known."""
         strengths = self.strengths(hyper.detection)
-        known = self.seen.binned if self.seen is not None and self.seen.exposures is exposures else None
-        binned = known if known is not None and not self.boxes else self._binned(exposures)
+        binned = self._binned(exposures) if binned is None else binned
         sums = self._sums(hyper, exposures, binned)
         rest = self.tables.rest
         exposing.seen_sums_of_bins(

@@ -112,8 +112,8 @@ class Scratch(NamedTuple):
     side: Any  # int8 (n,)
     final: Any  # int8 (n,)
     template: Any  # int32 (3,): footprint, row, col drawn by `draw_template`
-    total: Any  # float64 (4,): largest log weight and sum relative to it, left by `log_block`; number and sum of options
-    window: Any  # int32 (J + 1, 4): rows and columns of centres in reach of all members by footprint; last, of any footprint
+    total: Any  # float64 (4,): largest log weight and sum relative to it, left by `log_block`; options and their sum
+    window: Any  # int32 (J + 1, 4): rows and columns of centres in reach of all members, by footprint; last, of any
     growth: (
         Any  # float32 (J, rows, cols), change of exposure around a batch of stopped boxes; empty without any
     )
