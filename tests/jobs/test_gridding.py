@@ -175,6 +175,13 @@ def test_a_find_that_names_no_search_belongs_to_the_one_it_lies_in() -> None:
     assert grid.find_search.tolist() == [1]
 
 
+def test_a_finds_error_is_the_one_it_states_else_the_profiles() -> None:
+    grid = gridded(
+        search("B", ground(100, 100)), find("E", 110, 110, position_error_m=40.0), find("F", 120, 110)
+    )
+    assert grid.find_error_m.tolist() == [40.0, PROFILE.evidence_position_error_m]
+
+
 def test_a_find_far_from_all_search_never_reaches_the_model() -> None:
     with pytest.raises(InputRefused, match=r"gridding\.find-not-searched"):
         gridded(search("B", ground(100, 100)), find("EP", 500, 500))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -71,3 +72,40 @@ def test_sampler_agrees_with_the_enumeration_of_every_partition(records, stopped
     one = np.zeros(grid.shape, dtype=bool)
     one[10, 11] = True
     assert posterior.p_any_remaining[10, 11] == pytest.approx(1 - exact.region(one)[1], rel=0.05)
+
+
+@pytest.mark.parametrize("records", [(), RECORDS], ids=["strikes", "recorded strikes"])
+def test_a_find_whose_place_is_unsure_lies_where_enumeration_has_it(records):
+    grid, effort = Grid(14, 14, 25.0), np.zeros((14, 14))
+    effort[4:8, 4:8], effort[0:3, 10:14] = 0.7, 0.6
+    effort[9:12, 9:13] = 0.5
+    prior = Prior(5.0, 15.0, 1.3, 3.0, SHAPES, records)
+    error_m = 60.0
+    cells = [
+        (r, c)
+        for r, c in itertools.product(range(14), range(14))
+        if effort[r, c] > 0 and max(abs(r - FINDS[0][0]), abs(c - FINDS[0][1])) <= 3 * error_m / 25 + 1
+    ]
+    weight, strikes, answers = [], [], []
+    masks = np.zeros((2, *grid.shape), dtype=bool)
+    masks[0], masks[1, 8:13, 8:14] = True, True
+    for r, c in cells:
+        away = (r - FINDS[0][0]) ** 2 + (c - FINDS[0][1]) ** 2
+        exact = Enumeration(Case(14, 14, 25.0, prior, effort, [(r, c), *FINDS[1:]]))
+        likelihood = sum(np.exp(part["log"]) for part in exact.parts)
+        weight.append(likelihood * effort[r, c] * np.exp(-away / (2 * (error_m / 25) ** 2)))
+        strikes.append(exact.expected_strikes())
+        answers.append([exact.region(mask) for mask in masks])
+    chance = np.array(weight) / sum(weight)
+    posterior = fit(
+        grid, effort, FINDS, prior, pad=False, seed=3, sweeps=6000, find_error_m=[error_m, 10.0, 0.0]
+    )
+    # as above; the place of one find adds little to the spread
+    assert posterior.expected_strikes_with_finds == pytest.approx(chance @ np.array(strikes), abs=0.04)
+    for mask, (expected, none) in zip(masks, np.tensordot(chance, np.array(answers), 1), strict=True):
+        assert posterior.expected_remaining_in(mask) == pytest.approx(expected, rel=0.04)
+        assert posterior.p_none_in(mask) == pytest.approx(none, abs=0.012)
+    # and the error tells: were it none, another number would stand there, by more than the tolerance
+    certain = fit(grid, effort, FINDS, prior, pad=False, seed=3, sweeps=6000)
+    difference = posterior.expected_strikes_with_finds - certain.expected_strikes_with_finds
+    assert abs(difference) > 0.04

@@ -58,6 +58,7 @@ class Gridded:
     finds: NDArray[np.int64]  # (n, 2) row and column of each found item
     find_ids: tuple[str, ...]
     find_search: NDArray[np.int64]  # index in survey.searched, or -1
+    find_error_m: NDArray[np.float64]  # standard deviation of each find's recorded place
     method_of: NDArray[np.int64]  # of each in survey.searched: index of its learned method, or -1
     stopped: tuple[StoppedBox, ...]
     stopped_ids: tuple[str, ...]
@@ -124,6 +125,7 @@ def to_grid(
         finds=placed.cells,
         find_ids=tuple(point.id for point in placed.points),
         find_search=placed.search,
+        find_error_m=np.array([position_error(point, profile) for point in placed.points], dtype=np.float64),
         method_of=searched.method_of,
         stopped=stopped,
         stopped_ids=stopped_ids,

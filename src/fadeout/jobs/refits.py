@@ -47,6 +47,7 @@ def fitted(
         reporting=gridded.reporting if gridded.searches is None else None,
         excluded=gridded.excluded,
         find_search=gridded.find_search,
+        find_error_m=gridded.find_error_m,
         seed=seed,
         progress=heard,
         **asked,

@@ -219,9 +219,16 @@ def _world(part: Part, learns: bool) -> World:
         count, records, part.field.kernel.shape, part.boxes.share.size, _widest_batch(part)
     )
     world = World(part.field, part.items, part.recorded, part.boxes, idle_state(count, records), scratch)
+    i = part.items
+    if i.place_row.size:
+        i = i._replace(
+            row=i.row.copy(), col=i.col.copy(), fresh_rows=i.fresh_rows.copy(), fresh=i.fresh.copy()
+        )
+        entries = part.recorded._replace(entry_weight=part.recorded.entry_weight.copy())
+        world = world._replace(items=i, records=entries)
     if not (part.boxes.share.size or learns):
         return world
-    f, i, r, b = part.field, part.items, part.recorded, part.boxes
+    f, r, b = part.field, part.recorded, part.boxes
     return world._replace(
         field=f._replace(exposure=f.exposure.copy(), log_rate=f.log_rate.copy(), joined=f.joined.copy()),
         items=i._replace(fresh_rows=i.fresh_rows.copy(), fresh=i.fresh.copy()),

@@ -49,6 +49,7 @@ def fit(
     reporting: ArrayLike | None = None,
     excluded: ArrayLike | None = None,
     find_search: ArrayLike | None = None,
+    find_error_m: ArrayLike | None = None,
     pad: bool = True,
     chains: int = CHAINS,
     sweeps: int | None = None,
@@ -78,6 +79,9 @@ def fit(
         Ground that cannot hold items.
     find_search : array of int, shape (n,), optional
         Which search found each item. Kept with the posterior; `Searches` say which method did.
+    find_error_m : array, shape (n,), optional
+        Standard deviation of each find's recorded place, in each direction. Up to half a cell it counts as none; beyond,
+        the find's cell is drawn with the chain, among those where it could be found.
     pad : bool
         Whether strikes may be centred outside the grid, within one footprint's reach.
     chains, sweeps : int
@@ -114,7 +118,7 @@ def fit(
     searches = _check_searches(find_search, len(places))
     report(0.0, "exposures")
     lattice = Lattice(grid, prior.footprints, pad)
-    tables = tabulate(checked, lattice, prior, places)
+    tables = tabulate(checked, lattice, prior, places, _check_errors(find_error_m, len(places)))
     report(0.05, "chains")
     if len(places) == 0 and not tables.learns:
         draws, diagnostics = no_draws(tables), nothing_to_sample()
@@ -189,6 +193,18 @@ def _check_searches(find_search: ArrayLike | None, count: int) -> NDArray[np.int
             f"find_search must name one search for each of {count} finds; got shape {searches.shape}"
         )
     return searches.astype(np.int64)
+
+
+def _check_errors(find_error_m: ArrayLike | None, count: int) -> NDArray[np.float64] | None:
+    if find_error_m is None:
+        return None
+    errors = np.asarray(find_error_m, dtype=np.float64)
+    if errors.shape != (count,) or not (np.isfinite(errors).all() and (errors >= 0).all()):
+        raise ValueError(
+            f"find_error_m must give metres of at least 0 for each of {count} finds; got shape {errors.shape}"
+            f"{f', least {errors.min()}' if errors.size else ''}"
+        )
+    return errors
 
 
 def planned_sweeps(finds: int) -> int:

@@ -344,6 +344,10 @@ def _items(places: NDArray[np.int32], ground: Ground) -> Items:
         np.concatenate([[0], np.cumsum(close.sum(axis=1))]).astype(np.int64),
         np.nonzero(close)[1].astype(np.int32),
         float(ground.stray),
+        np.zeros(count + 1, np.int64),
+        np.empty(0, np.int32),
+        np.empty(0, np.int32),
+        np.empty(0),
     )
 
 

@@ -25,12 +25,16 @@ from fadeout.model.blocks import (
     prior_of,
     stack_likelihood,
     strike_rate,
+    tabulate_fresh,
+    tabulate_records,
 )
 from fadeout.model.compiled import compiled
 from fadeout.model.covering import cover_boxes
 from fadeout.model.slots import join_strike, leave_strike, place_strike, take_slot
 from fadeout.model.splitting import split_or_merge
-from fadeout.model.world import FREE, World
+from fadeout.model.world import BACKGROUND, FREE, World
+
+SHIFT_EVERY = 4  # sweeps between two draws of the place of an item whose record has an error
 
 
 @compiled
@@ -151,6 +155,39 @@ def slide(world: World, rng: Any, k: int) -> None:
 
 
 @compiled
+def shift(world: World, rng: Any, i: int) -> None:
+    """Draw the cell where item i lies anew, given its strike and the place that was recorded with an error."""
+    field, items, state = world.field, world.items, world.state
+    first, last = items.place_first[i], items.place_first[i + 1]
+    if last - first < 2:
+        return
+    k, reach = state.strike[i], field.kernel.shape[1] // 2
+    total, left, chosen = 0.0, 0.0, first
+    for again in range(2):  # once for the total, once to draw
+        left = rng.random() * total
+        for n in range(first, last):
+            w = items.place_weight[n]
+            if k != BACKGROUND:
+                dr, dc = items.place_row[n] - state.row[k], items.place_col[n] - state.col[k]
+                near = abs(dr) <= reach and abs(dc) <= reach
+                w *= field.kernel[state.footprint[k], dr + reach, dc + reach] if near else 0.0
+            if again:
+                left -= w
+                if w > 0:
+                    chosen = n
+                if left <= 0:
+                    break
+            else:
+                total += w
+        if total <= 0:
+            return
+    if items.row[i] != items.place_row[chosen] or items.col[i] != items.place_col[chosen]:
+        items.row[i], items.col[i] = items.place_row[chosen], items.place_col[chosen]
+        tabulate_fresh(world, i)
+        tabulate_records(world, i)
+
+
+@compiled
 def known_total(world: World) -> tuple[float, int]:
     """Expected remaining items of the strikes with finds, given the state; and how many strikes there are."""
     field, state = world.field, world.state
@@ -174,6 +211,8 @@ def sweep(
     for s in range(sweeps):
         for i in range(state.strike.size):
             allocate(world, rng, i)
+            if (swept + s + i) % SHIFT_EVERY == 0:
+                shift(world, rng, i)
         for k in range(state.top[0]):
             if state.finds[k] > 0:
                 if rng.random() < 0.5:

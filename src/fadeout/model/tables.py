@@ -33,6 +33,8 @@ Images = NDArray[np.float32]
 
 START_SHARE = 0.5  # share of a stopped box covered, where the chains begin
 BOXES_A_BATCH = 64  # stopped boxes whose shares are accepted or not together, at most
+LEAST_ERROR = 0.5  # standard deviations of finds' places, in cells, up to which they lie in the cell recorded
+ERROR_REACH = 3.0  # and how many of them a find may lie away from there
 PLACE_REACH = 4.0  # a record's place is followed to this many standard deviations
 LOG_ZERO = -1e4  # log density of strikes that the prior rules out
 BINS_AN_OCTAVE = (
@@ -41,6 +43,14 @@ BINS_AN_OCTAVE = (
 # 1 − (b/(b + e))^a are right to half the variance within bins times the curvature, below 2e-4 of themselves
 MOST_PARTS = 16  # parts; more are gathered by where they lie, since each costs time of its own in every sweep
 MIXES = 8  # levels by which bins tell apart how much each layer of search gives to an exposure
+
+
+class Places(NamedTuple):
+    """Cells of the grid where one find may lie, (cells,) each, and the chance of its place as recorded, were it there."""
+
+    row: Ints
+    col: Ints
+    weight: Array
 
 
 class Support(NamedTuple):
@@ -153,13 +163,21 @@ def idle_scratch(
     )
 
 
-def tabulate(effort: Effort, lattice: Lattice, prior: Prior, finds: Ints) -> Tables:
-    """Make the tables: exposures by layer, and for each part kernels, first-item weights, records, boxes."""
+def tabulate(
+    effort: Effort, lattice: Lattice, prior: Prior, finds: Ints, errors: Array | None = None
+) -> Tables:
+    """Make the tables: exposures by layer, and for each part kernels, first-item weights, records, boxes.
+
+    errors (n,) are the standard deviations, in metres, of the finds' places.
+    """
     bases = tuple(lattice.gather_all(layer) for layer in effort.layers)
     supports = tuple(_support(record, lattice) for record in prior.recorded)
-    labels, count = _labels(effort, lattice, supports, finds)
+    places = _places(effort, finds, errors)
+    labels, count = _labels(effort, lattice, supports, finds, places)
     strengths = effort.strengths(means(effort))
-    maker = _Maker(effort, lattice, prior, finds, bases, supports, strengths, _ground(effort, lattice))
+    maker = _Maker(
+        effort, lattice, prior, finds, places, bases, supports, strengths, _ground(effort, lattice)
+    )
     windows = ndimage.find_objects(labels)
     parts = tuple(maker.part(labels, number, windows[number - 1]) for number in range(1, count + 1))
     for part in parts:
@@ -199,12 +217,18 @@ def _ground(effort: Effort, lattice: Lattice) -> Images:
 
 
 def _labels(
-    effort: Effort, lattice: Lattice, supports: Sequence[Support], finds: Ints
+    effort: Effort,
+    lattice: Lattice,
+    supports: Sequence[Support],
+    finds: Ints,
+    places: Sequence[Places],
 ) -> tuple[NDArray[np.int32], int]:
     """Number the parts over the lattice, 0 where there is none."""
     seen = np.zeros(lattice.shape, dtype=bool)
     m = lattice.margin
     seen[finds[:, 0] + m, finds[:, 1] + m] = True
+    for place in places:
+        seen[place.row + m, place.col + m] = True
     rows, cols = np.nonzero(effort.box_cells)
     seen[rows + m, cols + m] = True
     side = 2 * lattice.reach + 1
@@ -260,6 +284,7 @@ class _Maker:
     lattice: Lattice
     prior: Prior
     finds: Ints
+    places: Sequence[Places]
     bases: Sequence[Images]
     supports: Sequence[Support]
     strengths: Array
@@ -282,8 +307,8 @@ class _Maker:
         kernel = lattice.kernels.astype(np.float32)
         exposing.stamp_cells(kernel, boxes.row, boxes.col, extra_detection(boxes, self.strengths), exposure)
         field = self._field(kernel, exposure, np.ascontiguousarray(self.ground[(slice(None), *window)]))
-        places = (self.finds[mine] + m - (top, left)).astype(np.int32)
-        items = _items(prior, lattice, places)
+        cells = (self.finds[mine] + m - (top, left)).astype(np.int32)
+        items = _items(prior, lattice, cells, [self.places[int(n)] for n in mine], (m - top, m - left))
         supports = [
             Support(s.top - top, s.left - left, s.log_place, s.outside)
             for s in (self.supports[n] for n in records)
@@ -408,7 +433,41 @@ def _batches(boxes: Sequence[Ints], squares: Sequence[tuple[int, int]]) -> Ints:
     return np.array([*first, len(boxes)] if boxes else [0], dtype=np.int64)
 
 
-def _items(prior: Prior, lattice: Lattice, places: NDArray[np.int32]) -> Items:
+def _places(effort: Effort, finds: Ints, errors: Array | None) -> list[Places]:
+    """Where each find may lie: none but its own cell where its place is certain to half a cell.
+
+    It lies where it could be found: in its own box if the search of that stopped at it, else where the effort is above 0,
+    the likelier the higher the effort.
+    """
+    none = Places(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
+    if errors is None:
+        return [none] * len(finds)
+    own = {box.find: box.mask for box in effort.stopped}
+    rows, cols = effort.grid.shape
+    out = []
+    for n, ((row, col), error) in enumerate(zip(finds, errors / effort.grid.cell_m, strict=True)):
+        if error <= LEAST_ERROR:
+            out.append(none)
+            continue
+        reach = math.ceil(ERROR_REACH * error)
+        r = np.arange(max(0, row - reach), min(rows, row + reach + 1))
+        c = np.arange(max(0, col - reach), min(cols, col + reach + 1))
+        window = np.ix_(r, c)
+        weight = np.exp(-((r[:, None] - row) ** 2 + (c[None, :] - col) ** 2) / (2 * error**2))
+        there = own[n][window] if n in own else effort.detected[window]
+        weight = weight * there * ~effort.excluded[window]
+        at = np.nonzero(weight > 0)
+        out.append(Places(r[at[0]], c[at[1]], weight[at]))
+    return out
+
+
+def _items(
+    prior: Prior,
+    lattice: Lattice,
+    places: NDArray[np.int32],
+    likely: Sequence[Places],
+    shift: tuple[int, int],
+) -> Items:
     count, side = len(places), 2 * lattice.reach + 1
     near_first, near = _near(places, 2 * lattice.reach)
     return Items(
@@ -419,6 +478,10 @@ def _items(prior: Prior, lattice: Lattice, places: NDArray[np.int32]) -> Items:
         near_first,
         near,
         prior.background_per_km2 * lattice.grid.cell_km2,
+        np.concatenate([[0], np.cumsum([len(p.row) for p in likely])]).astype(np.int64),
+        np.concatenate([*(p.row + shift[0] for p in likely), np.empty(0)]).astype(np.int32),
+        np.concatenate([*(p.col + shift[1] for p in likely), np.empty(0)]).astype(np.int32),
+        np.concatenate([*(p.weight for p in likely), np.empty(0)]),
     )
 
 
@@ -492,13 +555,20 @@ def _support(record: RecordedStrike, lattice: Lattice) -> Support:
 def _record_entries(supports: Sequence[Support], items: Items, reach: int) -> tuple[Ints, NDArray[np.int32]]:
     """List the records that each item may belong to: those whose support is within one reach of it."""
     lists = []
-    for row, col in zip(items.row, items.col, strict=True):
+    for i in range(items.row.size):
+        mine = slice(items.place_first[i], items.place_first[i + 1])
+        rows, cols = (
+            np.append(items.place_row[mine], items.row[i]),
+            np.append(items.place_col[mine], items.col[i]),
+        )
         lists.append(
             [
                 m
                 for m, (top, left, place, _) in enumerate(supports)
-                if top - reach <= row < top + place.shape[0] + reach
-                and left - reach <= col < left + place.shape[1] + reach
+                if top - reach <= rows.max()
+                and rows.min() < top + place.shape[0] + reach
+                and left - reach <= cols.max()
+                and cols.min() < left + place.shape[1] + reach
             ]
         )
     first = np.concatenate([[0], np.cumsum([len(entry) for entry in lists])]).astype(np.int64)

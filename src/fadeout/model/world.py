@@ -43,6 +43,12 @@ class Items(NamedTuple):
     near_first: Any  # int64 (n + 1,), the items within two reaches of item i lie in near[near_first[i]:near_first[i + 1]]
     near: Any  # int32
     stray: float  # background items per cell
+    place_first: (
+        Any  # int64 (n + 1,), the cells where item i may lie are place_*[place_first[i]:place_first[i + 1]]
+    )
+    place_row: Any  # int32; an item whose place is certain has none
+    place_col: Any  # int32
+    place_weight: Any  # float64, chance of its place as recorded, were it there
 
 
 class Records(NamedTuple):
