@@ -27,15 +27,16 @@ RENDERED = 60_000_000  # kernel cells that a picture over draws may touch: about
 
 
 @compiled
-def _shares(kernels: Any, footprint: Any, row: Any, col: Any, left: Any) -> Any:
+def _shares(kernels: Any, extent: Any, footprint: Any, row: Any, col: Any, left: Any) -> Any:
     """Share of each strike that lies on a raster over centres."""
     reach = kernels.shape[1] // 2
     rows, cols = left.shape
     out = np.zeros(footprint.size)
     for s in range(footprint.size):
         total = 0.0
-        for r in range(max(0, row[s] - reach), min(rows, row[s] + reach + 1)):
-            for c in range(max(0, col[s] - reach), min(cols, col[s] + reach + 1)):
+        high, wide = extent[footprint[s], 0], extent[footprint[s], 1]
+        for r in range(max(0, row[s] - high), min(rows, row[s] + high + 1)):
+            for c in range(max(0, col[s] - wide), min(cols, col[s] + wide + 1)):
                 if left[r, c] > 0:
                     total += left[r, c] * kernels[footprint[s], r - row[s] + reach, c - col[s] + reach]
         out[s] = total
@@ -60,6 +61,7 @@ def box_shares(
 @compiled
 def _by_label(
     kernels: Any,
+    extent: Any,
     footprint: Any,
     row: Any,
     col: Any,
@@ -74,8 +76,9 @@ def _by_label(
     reach = kernels.shape[1] // 2
     count, rows, cols = parts.shape
     for s in range(footprint.size):
-        for r in range(max(0, row[s] - reach), min(rows, row[s] + reach + 1)):
-            for c in range(max(0, col[s] - reach), min(cols, col[s] + reach + 1)):
+        high, wide = extent[footprint[s], 0], extent[footprint[s], 1]
+        for r in range(max(0, row[s] - high), min(rows, row[s] + high + 1)):
+            for c in range(max(0, col[s] - wide), min(cols, col[s] + wide + 1)):
                 label = labels[r, c]
                 if label >= 0:
                     k = kernels[footprint[s], r - row[s] + reach, c - col[s] + reach]
@@ -88,6 +91,7 @@ def _by_label(
 @compiled
 def _none_in_cells(
     kernels: Any,
+    extent: Any,
     chosen: Any,
     first: Any,
     footprint: Any,
@@ -111,8 +115,9 @@ def _none_in_cells(
     share = np.zeros((2 * reach // side + 2, 2 * reach // side + 2))
     for d in chosen:
         for s in range(first[d], first[d + 1]):
-            r0, r1 = max(0, row[s] - reach), min(rows - 1, row[s] + reach)
-            c0, c1 = max(0, col[s] - reach), min(cols - 1, col[s] + reach)
+            high_s, wide_s = extent[footprint[s], 0], extent[footprint[s], 1]
+            r0, r1 = max(0, row[s] - high_s), min(rows - 1, row[s] + high_s)
+            c0, c1 = max(0, col[s] - wide_s), min(cols - 1, col[s] + wide_s)
             top, leftmost = r0 // side, c0 // side
             share[:] = 0.0
             for r in range(r0, r1 + 1):
@@ -130,8 +135,9 @@ def _none_in_cells(
                     if v > 0:
                         log_none[t, u] -= power[s] * math.log1p(v / rate[s])
         for s in range(first[d], first[d + 1]):
-            r0, r1 = max(0, row[s] - reach), min(rows - 1, row[s] + reach)
-            c0, c1 = max(0, col[s] - reach), min(cols - 1, col[s] + reach)
+            high_s, wide_s = extent[footprint[s], 0], extent[footprint[s], 1]
+            r0, r1 = max(0, row[s] - high_s), min(rows - 1, row[s] + high_s)
+            c0, c1 = max(0, col[s] - wide_s), min(cols - 1, col[s] + wide_s)
             for t in range(r0 // side, min(high, r1 // side + 1)):
                 for u in range(c0 // side, min(wide, c1 // side + 1)):
                     if log_none[t, u] != 0.0:
@@ -145,7 +151,7 @@ class KnownStrikes:
     def __init__(self, draws: Draws, lattice: Lattice, left: Left):
         self.draws = draws
         self.left = left
-        self.kernels = lattice.kernels
+        self.kernels, self.extents = lattice.kernels, lattice.extents
         self.margin = lattice.margin
         self.row, self.col = draws.row - lattice.margin, draws.col - lattice.margin
         self.draw = np.repeat(np.arange(draws.count), np.diff(draws.first))
@@ -157,7 +163,9 @@ class KnownStrikes:
         left, footprint = self.left, self.draws.footprint
         out = np.zeros(len(footprint))
         for part, factor in zip(left.parts, left.factor.T, strict=True):
-            out += factor[self.draw] * _shares(self.kernels, footprint, self.row, self.col, mask * part)
+            out += factor[self.draw] * _shares(
+                self.kernels, self.extents, footprint, self.row, self.col, mask * part
+            )
         if left.row.size:
             extra = left.at_boxes * mask[left.row, left.col]
             if extra.any():
@@ -182,8 +190,8 @@ class KnownStrikes:
         labels = np.asarray(labels, dtype=np.int64)
         left = self.left
         _by_label(
-            self.kernels, self.draws.footprint, self.row, self.col, self.draw, self.mean, left.parts,
-            left.factor, labels, out,
+            self.kernels, self.extents, self.draws.footprint, self.row, self.col, self.draw, self.mean,
+            left.parts, left.factor, labels, out,
         )  # fmt: skip
         for x, (r, c) in enumerate(zip(left.row, left.col, strict=True)):
             if labels[r, c] >= 0:
@@ -234,7 +242,7 @@ class KnownStrikes:
         box_at = np.full((rows, cols), -1)
         box_at[left.row, left.col] = np.arange(len(left.row))
         _none_in_cells(
-            self.kernels, chosen, draws.first, draws.footprint, self.row, self.col, draws.rate, self.power,
+            self.kernels, self.extents, chosen, draws.first, draws.footprint, self.row, self.col, draws.rate, self.power,
             left.parts, left.factor, left.at_boxes, box_at, detection, side, out,
         )  # fmt: skip
         return 1.0 + out / len(chosen)
