@@ -226,6 +226,18 @@ def test_a_stopped_box_holds_its_cells_and_knows_its_find() -> None:
     assert (stopped.mask.sum(), stopped.find, stopped.detection, grid.stopped_ids) == (4, 1, 0.8, ("S",))
 
 
+def test_a_stopped_box_knows_how_many_finds_others_made_in_it_later() -> None:
+    grid = gridded(
+        search("B", ground(100, 100), outcome="stopped_at_find", searched_on=date(2024, 1, 1)),
+        search("C", ground(100, 100), team="other", searched_on=date(2024, 3, 1)),
+        search("D", ground(100, 100), team="third", searched_on=date(2023, 3, 1)),
+        find("E", 110, 110, searched_id="B"),
+        find("F", 120, 120, searched_id="C"),
+        find("G", 130, 130, searched_id="D"),
+    )
+    assert [box.later for box in grid.stopped] == [1]
+
+
 def test_a_stopped_box_without_its_find_is_refused() -> None:
     with pytest.raises(InputRefused, match=r"gridding\.stopped-finds"):
         gridded(search("S", ground(100, 100), outcome="stopped_at_find"))

@@ -45,6 +45,7 @@ class Case:
     finds: list
     stopped: object = None  # (mask, detection, find)
     shares: int = 1  # grid points of u
+    later: int = 0  # finds made in the stopped box by later search
 
 
 class Enumeration:
@@ -150,7 +151,8 @@ class Enumeration:
         for inside, outside in subsets(list(range(len(case.finds)))):
             for partition in set_partitions(inside):
                 for assigned in self._assignments(len(partition), identities):
-                    log = base + len(outside) * (math.log(stray) if stray > 0 else -math.inf)
+                    log = base + case.later * math.log(1 - p * u) if case.later else base
+                    log += len(outside) * (math.log(stray) if stray > 0 else -math.inf)
                     log += sum(math.log(unseen[m]) for m in range(len(unseen)) if m not in assigned)
                     blocks = []
                     for members, identity in zip(partition, assigned, strict=True):

@@ -74,6 +74,23 @@ def test_sampler_agrees_with_the_enumeration_of_every_partition(records, stopped
     assert posterior.p_any_remaining[10, 11] == pytest.approx(1 - exact.region(one)[1], rel=0.05)
 
 
+def test_a_find_made_later_in_a_stopped_box_says_that_less_of_it_was_covered():
+    grid, effort = Grid(14, 14, 25.0), np.zeros((14, 14))
+    effort[4:8, 4:8], effort[10:12, 9:13] = 0.7, 0.5
+    finds = [*FINDS, (11, 12)]
+    prior = Prior(5.0, 15.0, 1.3, 3.0, SHAPES)
+    exact = Enumeration(Case(14, 14, 25.0, prior, effort, finds, (BOX, 0.8, 2), shares=24, later=1))
+    without = Enumeration(Case(14, 14, 25.0, prior, effort, finds, (BOX, 0.8, 2), shares=24))
+    posterior = fit(
+        grid, effort, finds, prior, stopped=[StoppedBox(BOX, 0.8, 2, later=1)], pad=False, seed=3, sweeps=6000
+    )
+    expected, none = exact.region(BOX)
+    # the standard deviation of what is left in the box is below its mean: 4 standard errors of 10,000 draws are 4 %
+    assert posterior.expected_remaining_in(BOX) == pytest.approx(expected, rel=0.04)
+    assert posterior.p_none_in(BOX) == pytest.approx(none, abs=0.012)
+    assert without.region(BOX)[0] < expected * 0.96
+
+
 @pytest.mark.parametrize("records", [(), RECORDS], ids=["strikes", "recorded strikes"])
 def test_a_find_whose_place_is_unsure_lies_where_enumeration_has_it(records):
     grid, effort = Grid(14, 14, 25.0), np.zeros((14, 14))

@@ -234,9 +234,10 @@ def _stopped(
 ) -> tuple[tuple[StoppedBox, ...], tuple[str, ...]]:
     """Boxes left at their first find: the cells whose centre lies in the box, at least the find's own."""
     boxes, names = [], []
-    for i, search in enumerate(survey.searched):
-        if search.outcome != "stopped_at_find" or not effective(search):
-            continue
+    left = [i for i, s in enumerate(survey.searched) if s.outcome == "stopped_at_find" and effective(s)]
+    later = searching.later_finds(survey, searched, placed.search, placed.points, left)
+    for i, missed in zip(left, later, strict=True):
+        search = survey.searched[i]
         finds = np.flatnonzero(placed.search == i)
         if len(finds) != 1:
             message = f"'{search.id}' was stopped at its first find, but {len(finds)} finds belong to it"
@@ -247,9 +248,8 @@ def _stopped(
         mask = overlay.centres_in(search.ground, frame)
         mask[tuple(placed.cells[finds[0]])] = True
         method = int(searched.method_of[i])
-        boxes.append(
-            StoppedBox(mask, search.detection, int(finds[0]), None if method == searching.KNOWN else method)
-        )
+        known = None if method == searching.KNOWN else method
+        boxes.append(StoppedBox(mask, search.detection, int(finds[0]), known, int(missed)))
         names.append(search.id)
     return tuple(boxes), tuple(names)
 

@@ -339,7 +339,12 @@ def _finders(
     """
     found_by = np.full(len(cells), -1, dtype=np.int64)
     missed_by = np.zeros((len(cells), len(means)))
-    before = _earlier(survey, searched, finder, points)
+    learned = [
+        int(i)
+        for i in np.flatnonzero(searched.method_of >= 0)
+        if survey.searched[i].outcome != "stopped_at_find"
+    ]
+    before = _earlier(survey, searched, finder, points, learned)
     for n, search in enumerate(finder):
         if search < 0:
             found_by[n] = -1 if reports is None else reports
@@ -364,24 +369,29 @@ def _misses(chance: float, detection: float) -> float:
     return math.log1p(-chance * detection) / math.log1p(-detection)
 
 
+def later_finds(
+    survey: Survey, searched: Searched, finder: Ints, points: Sequence[EvidencePoint], stopped: Sequence[int]
+) -> Ints:
+    """Count, for each search of `stopped`, the finds that others made on its ground after it."""
+    before = _earlier(survey, searched, finder, points, stopped)
+    counts = np.bincount([i for each in before for i in each], minlength=len(survey.searched))
+    return np.asarray(counts[list(stopped)], dtype=np.int64)
+
+
 def _earlier(
-    survey: Survey, searched: Searched, finder: Ints, points: Sequence[EvidencePoint]
+    survey: Survey, searched: Searched, finder: Ints, points: Sequence[EvidencePoint], among: Sequence[int]
 ) -> list[list[int]]:
-    """For each find the learned searches that went over its place before the one that found it.
+    """For each find the searches, of those in `among`, that went over its place before the one that found it.
 
     By date where both have one, else in the order in which they stand. Of searches that count once (one team, one
     method), and of the finder's own, no more than one counts.
     """
-    learned = np.flatnonzero(searched.method_of >= 0)
-    learned = np.array(
-        [i for i in learned if survey.searched[i].outcome != "stopped_at_find"], dtype=np.int64
-    )
     out: list[list[int]] = [[] for _ in points]
-    if not len(learned) or not len(points):
+    if not len(among) or not len(points):
         return out
-    tree = shapely.STRtree([survey.searched[i].ground for i in learned])
+    tree = shapely.STRtree([survey.searched[i].ground for i in among])
     of, there = tree.query([point.place for point in points], predicate="intersects")
-    for n, i in zip(of, learned[there], strict=True):
+    for n, i in zip(of, np.asarray(among)[there], strict=True):
         search = int(finder[n])
         point = points[n]
         if search == i or (search >= 0 and searched.group_of[search] == searched.group_of[i]):

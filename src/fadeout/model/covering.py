@@ -7,8 +7,9 @@ Start   at `cover_boxes`
 
 With u the share covered, a box has effort p u. Items per strike of the occupied strikes are drawn first; then the u of
 boxes that share no cell have density ∝ exp(−Σ_b p_b u_b Λ_b − Σ_j ρ_j [1 − (b / (b + e_j(u)))^a]) · Π_unseen records
-(1 − c + c w(u)), Λ_b what the known strikes and the background leave in box b. The first part parts into boxes and is
-drawn exactly; the rest couples boxes that lie near one another, and decides on a batch of them at once.
+(1 − c + c w(u)) · Π_b (1 − p_b u_b)^l_b, with Λ_b what the known strikes and the background leave in box b, and l_b the
+finds made in it later. The first part parts into boxes and is drawn exactly; the rest couples boxes that lie near one
+another, and decides on a batch of them at once.
 """
 
 from __future__ import annotations
@@ -247,13 +248,16 @@ def cover_batch(world: World, rng: Any, first: int, last: int) -> bool:
     boxes, scratch = world.boxes, world.scratch
     window = reach_of_batch(world, first, last)
     draw_means(world, rng, window)
+    missed = 0.0
     for b in range(first, last):
         decay = boxes.detection[b] * left_in_box(world, b)
         v = rng.random()
         new = v if decay < 1e-9 else -math.log1p(v * math.expm1(-decay)) / decay
         scratch.share[b] = min(max(new, 1e-9), 1.0 - 1e-9)
+        p = boxes.detection[b]
+        missed += boxes.later[b] * math.log((1.0 - p * scratch.share[b]) / (1.0 - p * boxes.share[b]))
         add_growth(world, b, boxes.detection[b] * (scratch.share[b] - boxes.share[b]), window)
-    if math.log(1.0 - rng.random()) >= log_acceptance(world, window):
+    if math.log(1.0 - rng.random()) >= log_acceptance(world, window) + missed:
         return False
     take_growth(world, window)
     for b in range(first, last):

@@ -32,12 +32,14 @@ class StoppedBox:
     detection : probability that the search found an item in the part it covered
     find : index, in the finds given to `fit`, of the item at which it stopped
     method : index of its method where `Searches` are given; its detection then follows that of the method
+    later : finds made in the box by later searches: what it covered of them, it missed
     """
 
     mask: NDArray[np.bool_]
     detection: float
     find: int
     method: int | None = None
+    later: int = 0
 
 
 @dataclass(frozen=True)

@@ -370,4 +370,4 @@ def _no_records(finds: int) -> Records:
 def _no_boxes() -> Boxes:
     i32, i64, f64 = np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0)
     one = np.zeros(1, np.int64)
-    return Boxes(one, one, i32, i32, i32, f64, f64, f64, np.empty((0, 1)), f64, i64)
+    return Boxes(one, one, i32, i32, i32, f64, f64, f64, np.empty((0, 1)), f64, i64, f64)

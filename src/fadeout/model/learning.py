@@ -8,10 +8,12 @@ Start   at `Learner.move`
 Given the templates of the strikes with finds, everything else in closed form, the log density is
 
     Σ_free [log ρ_j + g(n, e)] + Σ_recorded [log w_j + g_r(n, e)] + Σ_records without finds log(1 − c + c w_r)
-    − Σ_j ρ_j Σ_c [1 − (b/(b + e))^a] + n₀ log λ − λ D + Σ_m [F_m log p_m + M_m log(1 − p_m)] + log prior,
+    − Σ_j ρ_j Σ_c [1 − (b/(b + e))^a] + n₀ log λ − λ D + Σ_m [F_m log p_m + M_m log(1 − p_m)]
+    + Σ_b l_b log(1 − p u_b) + log prior,
     g(n, e) = a log b + log Γ(a + n) − log Γ(a) − (a + n) log(b + e),
 
-with D the area times detection, n₀ single items, F_m finds and M_m misses of method m (laid-out items included). A
+with D the area times detection, n₀ single items, F_m finds and M_m misses of method m (laid-out items included),
+l_b finds made later in stopped box b. A
 step proposes items per strike (or one method's detection) by a random walk and, with it, the footprints' weights from
 nearly their conditional distribution and strikes per km² from exactly theirs; all are taken or left together, so that
 the strong tie between many small strikes and few large ones does not slow the chain. docs/explanation/model.md has
@@ -75,6 +77,7 @@ class Seen:
     sums: Array  # (J,), Σ_c [1 − (b/(b + e))^a]
     unseen: Array  # (records, J), P(nothing found of it) by footprint, without the part outside the lattice
     detected: float  # D, km²
+    missed: float  # Σ log(1 − p u) over finds made later in stopped boxes
     binned: Any = None  # the parts' exposures in bins, where they are many
 
 
@@ -313,11 +316,12 @@ class Learner:
             exposing.unseen_by_footprint(
                 exposures[p], place, int(recorded.top[m]), int(recorded.left[m]), shape[n], rate[n], unseen[n]
             )
-        detected = float(self.layer_sums @ strengths)
+        detected, missed = float(self.layer_sums @ strengths), 0.0
         for world in worlds:
             boxes = self._boxes(world, hyper.detection).boxes
             detected += float((boxes.open - boxes.keep).sum())
-        return Seen(exposures, sums, unseen, detected * self.cell_km2, binned)
+            missed += float(boxes.later @ np.log1p(-boxes.detection * boxes.share))
+        return Seen(exposures, sums, unseen, detected * self.cell_km2, missed, binned)
 
     def _binned(self, exposures: Sequence[Images]) -> tuple[NDArray[np.int64], Array, Array] | None:
         """The parts' centres in bins of much the same exposure, where they are many: footprint, count, exposure."""
@@ -390,7 +394,7 @@ class Learner:
             total += float(np.log(unseen[without]).sum())
         if self.prior.background_per_km2 > 0:
             total += held.single * math.log(hyper.background) - hyper.background * seen.detected
-        return total + self._log_prior(hyper) + self._log_detection(hyper.detection)
+        return total + seen.missed + self._log_prior(hyper) + self._log_detection(hyper.detection)
 
     def _log_detection(self, detection: Array) -> float:
         """Likelihood and prior of detections, on the scale of logits."""

@@ -405,6 +405,7 @@ def _boxes(
         np.stack(layers, axis=1),
         (~effort.excluded[cells[:, 0], cells[:, 1]]).astype(np.float64),
         np.array([-1 if box.method is None else box.method for box in stopped], dtype=np.int64),
+        np.array([box.later for box in stopped], dtype=np.float64),
     )
     boxes.keep[:] = box_keep(boxes, strengths)
     return np.array(mine, dtype=np.int64), boxes

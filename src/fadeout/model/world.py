@@ -91,6 +91,7 @@ class Boxes(NamedTuple):
     layers: Any  # float64 (cells, layers), the area share of each layer of other search in the cells
     open: Any  # float64 (cells,), 1, or 0 in excluded ground
     method: Any  # int64 (boxes,), method whose detection is the box's, or -1
+    later: Any  # float64 (boxes,), finds made there later, each missed with chance 1 − p u
 
 
 class State(NamedTuple):
