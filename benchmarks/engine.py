@@ -60,7 +60,8 @@ def case(rows, finds, boxes, side, seed, stopped=0):
         if len(truth.finds) >= finds and len(truth.stopped) >= stopped:
             left = truth.stopped[:stopped]
             own = np.array([box.find for box in left], dtype=int)
-            others = np.random.default_rng(seed).permutation(np.setdiff1d(np.arange(len(truth.finds)), own))
+            others = np.flatnonzero(truth.effort[tuple(truth.finds.T)] > 0)
+            others = np.random.default_rng(seed).permutation(np.setdiff1d(others, own))
             chosen = np.concatenate([own, others[: finds - stopped]])
             boxes_left = [StoppedBox(box.mask, box.detection, n) for n, box in enumerate(left)]
             return grid, truth.effort, truth.finds[chosen], prior, boxes_left

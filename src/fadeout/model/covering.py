@@ -243,21 +243,33 @@ def take_growth(world: World, window: Any) -> None:
 
 
 @compiled
+def draw_share(rng: Any, decay: float, detection: float, later: float) -> float:
+    """Draw u in (0, 1) with density ∝ exp(−decay u) (1 − p u)^later."""
+    if later == 0.0:
+        v = rng.random()
+        new = v if decay < 1e-9 else -math.log1p(v * math.expm1(-decay)) / decay
+    else:  # by the second factor alone, as often as it takes until the first agrees
+        power = later + 1.0
+        least = (1.0 - detection) ** power
+        new = 0.0
+        while True:
+            new = (1.0 - (least + rng.random() * (1.0 - least)) ** (1.0 / power)) / detection
+            if rng.random() < math.exp(-decay * new):
+                break
+    return min(max(new, 1e-9), 1.0 - 1e-9)
+
+
+@compiled
 def cover_batch(world: World, rng: Any, first: int, last: int) -> bool:
     """Draw the shares of the stopped boxes first to last − 1, which share no cell; say whether they were taken."""
     boxes, scratch = world.boxes, world.scratch
     window = reach_of_batch(world, first, last)
     draw_means(world, rng, window)
-    missed = 0.0
     for b in range(first, last):
         decay = boxes.detection[b] * left_in_box(world, b)
-        v = rng.random()
-        new = v if decay < 1e-9 else -math.log1p(v * math.expm1(-decay)) / decay
-        scratch.share[b] = min(max(new, 1e-9), 1.0 - 1e-9)
-        p = boxes.detection[b]
-        missed += boxes.later[b] * math.log((1.0 - p * scratch.share[b]) / (1.0 - p * boxes.share[b]))
+        scratch.share[b] = draw_share(rng, decay, boxes.detection[b], boxes.later[b])
         add_growth(world, b, boxes.detection[b] * (scratch.share[b] - boxes.share[b]), window)
-    if math.log(1.0 - rng.random()) >= log_acceptance(world, window) + missed:
+    if math.log(1.0 - rng.random()) >= log_acceptance(world, window):
         return False
     take_growth(world, window)
     for b in range(first, last):

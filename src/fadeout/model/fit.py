@@ -209,7 +209,7 @@ def _check_errors(find_error_m: ArrayLike | None, count: int) -> NDArray[np.floa
 
 def planned_sweeps(finds: int) -> int:
     """Sweeps per chain to begin with: many where they are cheap, at least 400."""
-    return int(np.clip(16_000 // max(finds, 4), 400, 4_000))
+    return int(np.clip(7_000 // max(finds, 4), 400, 4_000))
 
 
 def _run_chains(
