@@ -27,7 +27,8 @@ Ints = NDArray[np.int64]
 KEPT = 250  # partitions kept per chain and block, at least: enough for 90 % intervals over four chains
 KEPT_SMALL = 4_000  # finds × partitions kept per chain and block, where that is more (at most 2,000)
 REDRAWN = 64  # finds × templates drawn anew for each kept partition, where that is more than one (at most 8)
-PROPOSALS = 1 / 40  # split or merge proposals a sweep and find
+PROPOSALS = 1 / 60  # split or merge proposals a sweep and find
+PROPOSALS_RECORDS = 1 / 15  # the same where records are in reach: which finds are theirs mixes slowest
 COVER_EVERY = 8  # sweeps between two draws of all stopped boxes' shares
 LEARN_EVERY = 1  # sweeps between two draws of what is learned
 LEARN_LARGE = 3  # the same where there are so many templates that a draw takes longer than a sweep
@@ -126,7 +127,7 @@ class Chain:
         self, sweeps: int, keep: bool, stop: threading.Event, moved: Callable[[int], None] = lambda n: None
     ) -> None:
         """Move on by `sweeps`; keep traces and evenly spaced states if asked; leave early when `stop` is set."""
-        step = max(1, sweeps // min(max(KEPT, KEPT_SMALL // max(self.tables.count, 1)), 2000))
+        step = max(1, round(sweeps / min(max(KEPT, KEPT_SMALL // max(self.tables.count, 1)), 2000)))
         at_once = self.learn_every if self.tables.learns else max(sweeps, 1)
         done = 0
         while done < sweeps and not stop.is_set():
@@ -144,7 +145,8 @@ class Chain:
         """Some sweeps of every part, then one draw of what is learned."""
         found = np.zeros((len(trace), 2))
         for world in self.worlds:
-            proposals = world.items.row.size * PROPOSALS
+            rate = PROPOSALS_RECORDS if world.records.top.size else PROPOSALS
+            proposals = world.items.row.size * rate
             sampler.sweep(world, self.rng, len(trace), proposals, self.swept, COVER_EVERY, found)
         before = self.swept // self.learn_every
         self.swept += len(trace)
