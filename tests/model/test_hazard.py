@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 import pytest
 
@@ -41,23 +43,39 @@ def outside_by_draw(posterior, cells):
     return sums[:, 1], sums.sum(axis=1)
 
 
+def thrown_by_draw(posterior, cells, seed=11):
+    """Items outside and in all, thrown anew for each draw: strikes' expected items first, then the items."""
+    rng = np.random.default_rng(seed)
+    known = copy(posterior.known)
+    known.mean = rng.gamma(known.power) / known.draws.rate
+    sums = rng.poisson(known.by_label(np.where(cells, 0, 1), 2))
+    return sums[:, 1], sums.sum(axis=1)
+
+
+def standard_error(confidence, posterior):
+    """Of a share of draws, theirs and ours; `delineate` uses evenly spaced draws, at least 1,000 here."""
+    return np.sqrt(confidence * (1 - confidence) * (1 / 1000 + 1 / posterior.draws))
+
+
 @pytest.mark.parametrize(("share", "confidence"), [(0.05, 0.9), (0.2, 0.5), (0.01, 0.99)])
-def test_the_area_leaves_out_at_most_the_share_with_the_confidence_asked(posterior, share, confidence):
+def test_the_area_leaves_out_at_most_the_share_of_items_with_the_confidence_asked(
+    posterior, share, confidence
+):
     area = delineate(posterior, share_left_out=share, confidence=confidence)
-    outside, total = outside_by_draw(posterior, area.cells)
+    expected, whole = outside_by_draw(posterior, area.cells)
     assert area.met
-    assert outside.mean() / total.mean() <= share
-    # the area was drawn on evenly spaced draws, at least 1,000 here: 4 standard errors of a share of them
-    assert np.mean(outside <= share * total) >= confidence - 4 * np.sqrt(confidence * (1 - confidence) / 1000)
+    assert expected.mean() / whole.mean() <= share
+    outside, total = thrown_by_draw(posterior, area.cells)
+    assert np.mean(outside <= share * total) >= confidence - 4 * standard_error(confidence, posterior)
 
 
 def test_stated_share_and_confidence_are_those_of_the_final_cells(posterior):
     area = delineate(posterior)
-    known = thinned(posterior)
-    sums = known.by_label(np.where(area.cells, 0, 1), 2)
-    outside, total = sums[:, 1], sums.sum(axis=1)
-    assert area.share_left_out == pytest.approx(outside.mean() / total.mean(), rel=1e-9)
-    assert area.confidence == pytest.approx(np.mean(outside <= 0.05 * total), abs=1e-9)
+    expected, whole = outside_by_draw(posterior, area.cells)
+    assert area.share_left_out == pytest.approx(expected.mean() / whole.mean(), rel=1e-6)
+    outside, total = thrown_by_draw(posterior, area.cells)
+    error = 4 * standard_error(area.confidence, posterior)
+    assert area.confidence == pytest.approx(np.mean(outside <= 0.05 * total), abs=error)
 
 
 def test_draws_are_thinned_without_changing_what_they_hold(posterior):
@@ -132,8 +150,11 @@ def test_the_fadeout_distance_would_meet_the_same_request(posterior):
     away = np.min([np.hypot(rows - r, cols - c) for r, c in posterior.finds], axis=0) * GRID.cell_m
     outside, total = outside_by_draw(posterior, away <= area.fadeout_m + 1e-6)
     assert outside.mean() / total.mean() <= 0.05
-    nearer, _ = outside_by_draw(posterior, away <= area.fadeout_m - 2 * GRID.cell_m)
-    assert nearer.mean() / total.mean() > 0.05 or np.mean(nearer <= 0.05 * total) < 0.9
+    near = away <= area.fadeout_m - 2 * GRID.cell_m
+    nearer, _ = outside_by_draw(posterior, near)
+    items, of = thrown_by_draw(posterior, near)
+    sure = np.mean(items <= 0.05 * of)
+    assert nearer.mean() / total.mean() > 0.05 or sure < 0.9 + 4 * standard_error(0.9, posterior)
     assert area.reach_m == pytest.approx(away[area.cells].max())
 
 

@@ -10,17 +10,18 @@ nobody has seen a trace of is no part of the share: it would fill the map. It is
 (`expected_unexplored`).
 
 Symbols: α the share that may be left out; K_d(A) expected remaining items of known strikes in A, given
-posterior draw d.
+posterior draw d; N_d the number of items they left in it.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, special
 
 from fadeout.model.known import KnownStrikes
 from fadeout.model.outlines import outlines
@@ -39,6 +40,7 @@ FINEST = 500.0
 SEARCHED_LEVELS = (
     16  # levels below the first that does, and a quarter as many above, tried once the shape is tidy
 )
+THROWN_SEED = 3
 RINGS = 300  # distances from the finds that are compared
 
 
@@ -52,7 +54,7 @@ class HazardousArea:
     cells: Mask  # (rows, cols)
     area_m2: float
     share_left_out: float  # expected share of the known strikes' remaining items that lies outside
-    confidence: float  # share of posterior draws that leave out at most asked_share
+    confidence: float  # probability that at most asked_share of the known strikes' items truly lie outside
     asked_share: float
     asked_confidence: float
     fadeout_m: float  # radius around every find that would meet the same request; 0 where there is no area
@@ -71,8 +73,8 @@ def delineate(
     """Draw the smallest area that leaves out at most a share of the known strikes' remaining items.
 
     Cells enter in the order of their expected remaining items of known strikes, until both the expected
-    share outside is at most `share_left_out` and so is the share outside in at least `confidence` of the
-    posterior draws. Then holes of at most 2,500 m² are closed (larger ones, as a rule searched ground, stay
+    share outside is at most `share_left_out` and, with probability `confidence`, so is the share of the items
+    that truly lie outside. Then holes of at most 2,500 m² are closed (larger ones, as a rule searched ground, stay
     open) and islands of at most 2,500 m² without a find are dropped if the request still holds. Share and
     confidence are computed anew for the cells that remain, from all draws or, where those would take long,
     from evenly spaced ones.
@@ -84,7 +86,7 @@ def delineate(
     share_left_out : float
         α, above 0 and below 1.
     confidence : float
-        Share of draws asked, 0 to 1.
+        Probability asked, 0 to 1.
 
     Returns
     -------
@@ -94,10 +96,10 @@ def delineate(
 
     Notes
     -----
-    In a draw the strikes' places, footprints and finds are given and K_d is the *expected* number of
-    remaining items; the draws do not throw the items themselves. So `confidence` carries the doubt about
-    strikes, not the chance by which the few items of one strike fall: with n items left, the share truly
-    outside scatters about K_d's by √(α(1 − α)/n).
+    Both the doubt about strikes and the chance by which their few items fall are in `confidence`. In a draw the
+    strikes' expected items are thrown (Gamma), and the number N_d left (Poisson); given both, the items outside
+    are Binomial(N_d, K_d outside / K_d), and the draw counts by the probability that they are at most α N_d.
+    With few items left that asks for more ground than 5 % on average: of 20, one may lie outside, of 19 none.
 
     References
     ----------
@@ -111,7 +113,7 @@ def delineate(
     known = posterior.expected_known
     if len(posterior.finds) == 0 or not known.sum() > 0:
         return _nothing(posterior, share_left_out, confidence)
-    request = _Request(posterior, thinned(posterior), share_left_out, confidence)
+    request = _Request(posterior, share_left_out, confidence)
     levels, count = _levels(known, share_left_out)
     chosen = request.first_enough(levels, count)
     cells, outside, level = _tidied(request, levels, chosen)
@@ -182,38 +184,54 @@ class _Request:
     """What was asked of whom, and how well a set of cells answers it."""
 
     posterior: Posterior
-    known: KnownStrikes
     share: float
     sure: float
+
+    @cached_property
+    def known(self) -> KnownStrikes:
+        """Known strikes of fewer draws, with their expected items thrown."""
+        known = copy(thinned(self.posterior))
+        rng = np.random.default_rng(THROWN_SEED)
+        known.mean = rng.gamma(known.power) / known.draws.rate
+        return known
 
     @cached_property
     def totals(self) -> Array:
         """K_d of the whole grid."""
         return self.known.by_label(np.zeros(self.posterior.grid.shape, dtype=np.int64), 1)[:, 0]
 
-    def outside(self, cells: Mask) -> Array:
-        """K_d outside the cells."""
-        return self.known.by_label(np.where(cells, -1, 0), 1)[:, 0]
+    def outside(self, cells: Mask) -> tuple[float, Array]:
+        """Expected share outside the cells, and K_d outside them as thrown."""
+        known = self.posterior.expected_known
+        share = float(known[~cells].sum() / known.sum()) if known.any() else 0.0
+        return share, self.known.by_label(np.where(cells, -1, 0), 1)[:, 0]
 
-    def answer(self, outside: Array) -> tuple[float, float]:
-        """Expected share outside, and the share of draws that meet α, from K_d outside."""
-        met = outside <= self.share * self.totals * (1 + 1e-9)
-        share = outside.mean() / self.totals.mean() if self.totals.any() else 0.0
-        return float(share), float(met.mean())
+    @cached_property
+    def items(self) -> Array:
+        """N_d, items left by known strikes in each draw."""
+        return np.random.default_rng(THROWN_SEED + 1).poisson(self.totals).astype(np.float64)
 
-    def holds(self, outside: Array) -> bool:
+    def sureness(self, outside: Array) -> float:
+        """Probability that at most α of the items lie outside, from K_d outside as thrown."""
+        if not self.totals.any():
+            return 1.0
+        chance = np.clip(outside / np.maximum(self.totals, 1e-300), 0.0, 1.0)
+        most = np.floor(self.share * self.items * (1 + 1e-9))
+        return float(special.bdtr(most, self.items.astype(np.int64), chance).mean())
+
+    def holds(self, share: float, outside: Array) -> bool:
         """Whether a set of cells does what was asked."""
-        share, sure = self.answer(outside)
-        return share <= self.share * (1 + 1e-9) and sure >= self.sure - 1e-12
+        return share <= self.share * (1 + 1e-9) and self.sureness(outside) >= self.sure - 1e-12
 
     def first_enough(self, steps: NDArray[np.int64], count: int) -> int:
         """The first step up to which the cells do what was asked; every cell has one, so the last does."""
-        sums = self.known.by_label(steps, count)
-        beyond = self.totals[:, None] - np.cumsum(sums, axis=1)
+        expected = np.bincount(steps.ravel(), weights=self.posterior.expected_known.ravel(), minlength=count)
+        shares = 1.0 - np.cumsum(expected) / expected.sum()
+        beyond = self.totals[:, None] - np.cumsum(self.known.by_label(steps, count), axis=1)
         low, high = 0, count - 1
         while low < high:  # each further step leaves out less in every draw
             middle = (low + high) // 2
-            if self.holds(beyond[:, middle]):
+            if self.holds(float(shares[middle]), beyond[:, middle]):
                 high = middle
             else:
                 low = middle + 1
@@ -242,7 +260,9 @@ def _levels(known: Array, share: float) -> tuple[NDArray[np.int64], int]:
     return levels.reshape(known.shape), count
 
 
-def _tidied(request: _Request, levels: NDArray[np.int64], chosen: int) -> tuple[Mask, Array, int]:
+def _tidied(
+    request: _Request, levels: NDArray[np.int64], chosen: int
+) -> tuple[Mask, tuple[float, Array], int]:
     """Close small holes and drop small islands; give the cells, K_d outside them, and their level.
 
     Closing lets a smaller level do, dropping may ask for a larger one: the smallest that does is sought
@@ -251,13 +271,13 @@ def _tidied(request: _Request, levels: NDArray[np.int64], chosen: int) -> tuple[
     posterior = request.posterior
     most = TIDY_M2 / posterior.grid.cell_m**2 + 1e-9
     low, high = max(0, chosen - SEARCHED_LEVELS), chosen + SEARCHED_LEVELS // 4
-    best: tuple[Mask, Array, int] | None = None
+    best: tuple[Mask, tuple[float, Array], int] | None = None
     while low <= high:
         level = (low + high) // 2
         closed = close_holes((levels <= level) & (posterior.expected_known > 0), most) & ~posterior.excluded
         cells = closed & ~_islands(closed, most, posterior.finds)
         outside = request.outside(cells)
-        if request.holds(outside):
+        if request.holds(*outside):
             best, high = (cells, outside, level), level - 1
         else:
             low = level + 1
@@ -285,9 +305,10 @@ def _islands(cells: Mask, most: float, finds: NDArray[np.int64]) -> Mask:
     return np.asarray(small[parts])
 
 
-def _described(request: _Request, cells: Mask, outside: Array, level: float) -> HazardousArea:
+def _described(request: _Request, cells: Mask, outside: tuple[float, Array], level: float) -> HazardousArea:
     posterior = request.posterior
-    share, sure = request.answer(outside)
+    share, thrown = outside
+    sure = request.sureness(thrown)
     away = _from_finds(posterior)
     fadeout_m = _same_by_distance(request, away)
     area_m2 = float(cells.sum()) * posterior.grid.cell_m**2
@@ -295,8 +316,8 @@ def _described(request: _Request, cells: Mask, outside: Array, level: float) -> 
     other = posterior.expected_undetected + posterior.expected_background
     words = (
         f"By this estimate {_percent(share)} of the items left by strikes with evidence lie outside this "
-        f"area of {area_m2 / 1e4:.3g} ha; {_percent(sure)} of the draws leave out at most "
-        f"{_percent(request.share)}. "
+        f"area of {area_m2 / 1e4:.3g} ha; the chance that at most {_percent(request.share)} do is "
+        f"{_percent(sure)}. "
         f"A fixed distance of {fadeout_m:.3g} m around every find would do the same. "
         "Strikes of which nothing was found yet are not part of it."
     )
@@ -313,7 +334,7 @@ def _described(request: _Request, cells: Mask, outside: Array, level: float) -> 
         expected_inside=float((posterior.expected_known + other)[cells].sum()),
         expected_outside=float(posterior.expected_known[~cells].sum()),
         expected_unexplored=float(other[~cells].sum()),
-        met=request.holds(outside),
+        met=request.holds(share, thrown),
         words=words,
     )
 
