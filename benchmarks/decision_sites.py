@@ -72,7 +72,7 @@ def make_site(kind: str, number: int) -> Site:
     """Simulate one site; the same kind and number give the same one."""
     seed = zlib.crc32(f"{kind} {number}".encode())
     rng = np.random.default_rng(seed)
-    strikes = _strikes(kind, rng)
+    strikes = strikes_of(kind, rng)
     patches = (0.5, 150.0) if kind == "uneven" else None
     ground = outside_model(
         strikes, extent=EXTENT, background_per_km2=0.1, unevenness=0.2, patches=patches, seed=seed
@@ -92,7 +92,7 @@ def make_site(kind: str, number: int) -> Site:
     )
 
 
-def _strikes(kind: str, rng: np.random.Generator) -> list[Ellipse]:
+def strikes_of(kind: str, rng: np.random.Generator) -> list[Ellipse]:
     count = 1 if kind == "one" else 2 + int(rng.poisson(STRIKES - 2.0))
     mean = 90.0 if kind == "one" else ITEMS
     out = []
@@ -153,6 +153,7 @@ class Survey:
     """What was searched and found so far; searching a box stops at its first find."""
 
     site: Site
+    stated: float = STATED_P  # detection that the searchers believe in
     found: np.ndarray = field(init=False)  # items
     searched: np.ndarray = field(init=False)  # boxes
     effort: np.ndarray = field(init=False)  # stated detection of boxes searched to their end
@@ -173,6 +174,14 @@ class Survey:
         """Boxes with a report or a find."""
         return sorted({(int(r), int(c)) for r, c in self.finds})
 
+    @property
+    def known(self) -> np.ndarray:
+        """Strikes with a report or a find, as a mask over the site's."""
+        strike = self.site.ground.strike
+        out = np.zeros(len(self.site.ground.strikes), dtype=bool)
+        out[strike[self.found & (strike >= 0)]] = True
+        return out
+
     def search(self, row: int, col: int) -> bool:
         """Search one box; say whether it gave a find."""
         site = self.site
@@ -183,7 +192,7 @@ class Survey:
         self.searched[row, col] = True
         self.found = outcome.found
         if not len(outcome.item):
-            self.effort[row, col] = STATED_P
+            self.effort[row, col] = self.stated
             return False
         self.finds.append((row, col))
         self.stops.append((row, col, len(self.finds) - 1))
@@ -195,5 +204,5 @@ class Survey:
         for row, col, find in self.stops:
             mask = np.zeros((BOXES, BOXES), dtype=bool)
             mask[row, col] = True
-            out.append(StoppedBox(mask, STATED_P, find))
+            out.append(StoppedBox(mask, self.stated, find))
         return out

@@ -14,13 +14,17 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from decision_priors import prior_of
 from decision_sites import BOXES, GRID, KINDS, REPORTED, SIDE_M, STATED_P, Site, Survey, make_site
 from decision_table import table
 
 from fadeout.model import effort, fit
+from fadeout.model.completion import prior_alone
 from fadeout.model.hazard import area_of_size, core_area, delineate
 from fadeout.model.search import FIRST, SIZED_SHARES, next_boxes, record_lattice, survey_rule
 
@@ -28,27 +32,75 @@ effort.WORKERS = 1  # transforms this small are faster on one thread
 
 RULES = {f"rule {per**2} stride {stride}": (per, stride) for per in (3, 5) for stride in (1, 2)}
 BASE = "rule 25 stride 2"  # fewest items missed in all over 700 sites: docs/decisions/0004-next-boxes.md
+
+
+PRIORS = ("plain", "rings", "sharp", "tail 10", "tail 20", "far", "small", "broad", "plain, shape 0.6", "plain, shape 2",
+          "small, strikes 2")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of choosing: shares of the batch, the prior, boxes to a batch, and more."""
+
+    shares: dict
+    prior: str = "plain"
+    batch: int = 30
+    around: int = 3  # boxes along a side of the lattice at each record
+    goes_by: float | str | None = (
+        None  # the area that edge and sweep go by: of the rule's size, or see `reference`
+    )
+    knows_detection: bool = False
+    chains: int = 1
+    more: int = 1  # times as many sweeps
+
+
+def _mix(sweep: float = 0.75, explore: float = 0.25, **more) -> Way:
+    return Way({"record": FIRST, "sweep": sweep, "explore": explore}, **more)
+
+
 OLD = {"record": 0.4, "edge": 0.4, "explore": 0.2}
-MODELS = {  # shares of the batch, boxes along a side of the lattice at each record, area that edge and sweep go by
-    "find": ({"record": FIRST, "find": 1.0}, 3, None),
-    "doubt": ({"record": FIRST, "doubt": 1.0}, 3, None),
-    "edge": ({"record": FIRST, "edge": 1.0}, 3, None),
-    "sweep": ({"record": FIRST, "sweep": 1.0}, 3, None),
-    "first mix": (OLD, 3, None),
-    "edge 25": ({"record": FIRST, "edge": 1.0}, 5, None),
-    "split 25": ({"record": FIRST, "edge": 0.5, "sweep": 0.25, "explore": 0.25}, 5, None),
-    "sweep, explore": ({"record": FIRST, "sweep": 0.6, "explore": 0.4}, 3, None),
-    "sweep, some explore": (SIZED_SHARES, 3, None),
-    "first mix, drawn": (OLD, 3, "drawn"),
-    "drawn, some explore": ({"record": FIRST, "sweep": 0.75, "explore": 0.25}, 3, "drawn"),
-    "core 5 %, some explore": ({"record": FIRST, "sweep": 0.75, "explore": 0.25}, 3, 0.05),
-    "core, explore": ({"record": FIRST, "sweep": 0.6, "explore": 0.4}, 3, 0.15),
-    "core, explore 25": ({"record": FIRST, "sweep": 0.5, "explore": 0.5}, 5, 0.15),
+MODELS = {
+    "find": Way({"record": FIRST, "find": 1.0}),
+    "doubt": Way({"record": FIRST, "doubt": 1.0}),
+    "edge": Way({"record": FIRST, "edge": 1.0}),
+    "sweep": Way({"record": FIRST, "sweep": 1.0}),
+    "first mix": Way(OLD),
+    "edge 25": Way({"record": FIRST, "edge": 1.0}, around=5),
+    "split 25": Way({"record": FIRST, "edge": 0.5, "sweep": 0.25, "explore": 0.25}, around=5),
+    "sweep, explore": _mix(0.6, 0.4),
+    "sweep, some explore": Way(SIZED_SHARES),
+    "first mix, drawn": Way(OLD, goes_by="drawn"),
+    "drawn, some explore": _mix(goes_by="drawn"),
+    "core 5 %, some explore": _mix(goes_by=0.05),
+    "core, explore": _mix(0.6, 0.4, goes_by=0.15),
+    "core, explore 25": _mix(0.5, 0.5, goes_by=0.15, around=5),
+    "batch 10": _mix(batch=10),
+    "batch 5": _mix(batch=5),
+    "sweep only, batch 10": Way({"record": FIRST, "sweep": 1.0}, batch=10),
+    "long fits": _mix(chains=2, more=3),
+    **{f"mix: {name}": _mix(prior=name) for name in PRIORS[1:]},
+    "broad, batch 10": _mix(prior="broad", batch=10),
+    "knows shapes, batch 10": _mix(prior="knows shapes", batch=10, knows_detection=True),
+    "knows family, batch 10": _mix(prior="knows family", batch=10, knows_detection=True),
+}  # fmt: skip
+SAME_BOXES = {  # the prior's area from the rule's own finds and boxes
+    **{f"rule's boxes: {name}": Way({}, prior=name) for name in PRIORS},
+    "rule's boxes: long fits": Way({}, chains=2, more=4),
+    **{
+        f"rule's boxes: knows {what}": Way({}, prior=f"knows {what}", knows_detection=True, chains=2, more=4)
+        for what in ("shapes", "family")
+    },
 }
-CONFIRMED = ("sweep, some explore",)
+CONFIRMED = ("sweep, some explore", "broad, batch 10")
+BOUNDS = (
+    "rule's boxes: plain",
+    "rule's boxes: knows shapes",
+    "rule's boxes: knows family",
+    "knows shapes, batch 10",
+    "knows family, batch 10",
+)
 BLIND = ("random boxes", "fixed lattice")
 SCREENED, FRESH, FRESH_FROM = 5, 100, 1000  # sites of each kind; 35 screened in all
-BATCH = 30
 SHARES_OF_BOXES = (0.5, 0.75, 1.0)
 SHARES_OF_AREA = tuple(round(0.5 + 0.05 * k, 2) for k in range(11))
 SWEEPS = {"choose": 80, "state": 160}
@@ -61,7 +113,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("step", choices=("screen", "confirm", "table"))
+    parser.add_argument("step", choices=("screen", "confirm", "bounds", "table"))
     parser.add_argument("out", type=Path)
     parser.add_argument("--ways", nargs="*", help="only these ways of choosing")
     parser.add_argument("--kinds", nargs="*", default=KINDS)
@@ -71,8 +123,8 @@ def main() -> int:
         print(table([json.loads(line) for line in args.out.read_text().splitlines()], BASE))
         return 0
     start = 0 if args.step == "screen" else FRESH_FROM
-    sites = args.sites or (SCREENED if args.step == "screen" else FRESH)
-    ways = args.ways or ([*MODELS, *BLIND] if args.step == "screen" else CONFIRMED)
+    sites = args.sites or (FRESH if args.step == "confirm" else SCREENED)
+    ways = args.ways or {"screen": [*MODELS, *BLIND], "confirm": CONFIRMED, "bounds": BOUNDS}[args.step]
     run(args.out, [(k, n) for n in range(start, start + sites) for k in args.kinds], ways)
     return 0
 
@@ -83,18 +135,51 @@ def run(out: Path, sites: list, ways: list) -> None:
     done = {(d["kind"], d["site"], d["way"]) for d in map(json.loads, lines)}
     with out.open("a") as file:
         for count, (kind, number) in enumerate(sites):
-            site = make_site(kind, number)
-            rules = {name: follow(site, *how) for name, how in RULES.items()}
+            case = Case(make_site(kind, number))
             for way in [*RULES, "oracle", "oracle chooses", *ways]:
                 if (kind, number, way) in done:
                     continue
                 begun = time.perf_counter()
-                result = {"kind": kind, "site": number, "way": way, **one(site, way, rules)}
+                result = {"kind": kind, "site": number, "way": way, **one(case, way)}
                 result["seconds"] = round(time.perf_counter() - begun, 3)
                 file.write(json.dumps(result) + "\n")
                 file.flush()
             if sys.stderr.isatty():
                 print(f"\r{count + 1} of {len(sites)} sites", end="", file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A site with what the rules and the oracle gave on it."""
+
+    site: Site
+
+    @cached_property
+    def rules(self) -> dict:
+        """Survey, area and number of boxes of each rule."""
+        return {name: follow(self.site, *how) for name, how in RULES.items()}
+
+    @property
+    def rule(self) -> Survey:
+        """The survey of the rule compared with."""
+        return self.rules[BASE][0]
+
+    @property
+    def boxes(self) -> int:
+        """How many boxes that rule searched."""
+        return int(self.rules[BASE][2])
+
+    @property
+    def size(self) -> int:
+        """Boxes of that rule's area."""
+        return int(self.rules[BASE][1].sum())
+
+    @cached_property
+    def left(self) -> dict:
+        """Items that the rule and the oracle on its boxes leave outside their areas."""
+        row, col = self.site.row, self.site.col
+        areas = {"rule": self.rules[BASE][1], "oracle": _top(true_ranking(self.rule), self.size)}
+        return {name: ~self.rule.found & ~area[row, col] for name, area in areas.items()}
 
 
 def follow(site: Site, per_side: int, stride: int) -> tuple:
@@ -105,47 +190,64 @@ def follow(site: Site, per_side: int, stride: int) -> tuple:
     return survey, done.area, len(done.order)
 
 
-def one(site: Site, way: str, rules: dict) -> dict:
+def one(case: Case, way: str) -> dict:
     """What one way of choosing gives on one site, in figures."""
-    survey, area, boxes = rules[way] if way in rules else rules[BASE]
-    size = int(area.sum())
-    if way in rules:
-        return {"boxes": boxes, "area": size, **missed(survey, area)}
+    head = {"boxes": case.boxes, "area": case.size}
+    if way in case.rules:
+        survey, area, boxes = case.rules[way]
+        return {"boxes": boxes, "area": int(area.sum()), **missed(case, survey, area)}
     if way == "oracle":
-        return {"boxes": boxes, "area": size, **curve(survey, true_ranking(survey), size)}
+        return {**head, **curve(case, case.rule, true_ranking(case.rule))}
     if way == "oracle chooses":
-        return {"boxes": boxes, "area": size, **all_knowing(site, survey, size, boxes)}
+        return {**head, **all_knowing(case)}
     if way in BLIND:
-        survey = blind(site, way, boxes)
-        return {"boxes": boxes, "area": size, **stated(survey, size, whole=False)}
-    return {
-        "boxes": boxes,
-        "area": size,
-        **by_model(
-            site, *MODELS[way], size, boxes, whole=site.number >= FRESH_FROM or MODELS[way][2] == "drawn"
-        ),
-    }
+        survey = blind(case.site, way, case.boxes)
+        return {**head, **stated(case, survey, estimate(survey, "state", Way({})), whole=False)}
+    if way in SAME_BOXES:
+        survey = case.rule
+        if SAME_BOXES[way].knows_detection:
+            survey = follow_again(survey)
+        whole = "knows" not in way
+        return {**head, **stated(case, survey, estimate(survey, "state", SAME_BOXES[way]), whole=whole)}
+    return {**head, **by_model(case, MODELS[way])}
 
 
-def missed(survey: Survey, area: np.ndarray) -> dict:
-    """Items neither found nor in the area: of strikes with a find or report, of others, and of no strike."""
-    site = survey.site
-    strike = site.ground.strike
-    known = np.isin(strike, np.unique(strike[survey.found & (strike >= 0)]))
-    left = ~survey.found & ~area[site.row, site.col]
+def follow_again(survey: Survey) -> Survey:
+    """The same survey, told the true detection."""
+    told = replace(survey, stated=survey.site.detection)
+    told.found, told.searched, told.finds, told.stops = (
+        survey.found, survey.searched, survey.finds, survey.stops,
+    )  # fmt: skip
+    told.effort = np.where(survey.effort > 0, told.stated, 0.0)
+    return told
+
+
+def missed(case: Case, survey: Survey, area: np.ndarray) -> dict:
+    """Items neither found nor in the area.
+
+    *discoverable* of strikes with a find or report in this survey, *unknown* of others, *single* of no strike;
+    *of rule* of strikes that the rule knew; *both* of strikes that this survey and the rule knew: missed by the rule,
+    by this survey, by the oracle on the rule's boxes.
+    """
+    strike = case.site.ground.strike
+    left = ~survey.found & ~area[case.site.row, case.site.col]
+    real, own, rule = strike >= 0, survey.known[strike], case.rule.known[strike]
+    both = real & own & rule
     return {
         "items": len(strike),
-        "discoverable": int((left & known).sum()),
-        "unknown": int((left & ~known & (strike >= 0)).sum()),
-        "single": int((left & (strike < 0)).sum()),
+        "discoverable": int((left & real & own).sum()),
+        "unknown": int((left & real & ~own).sum()),
+        "single": int((left & ~real).sum()),
+        "of rule": int((left & real & rule).sum()),
+        "both": [int((kind & both).sum()) for kind in (case.left["rule"], left, case.left["oracle"])],
     }
 
 
-def curve(survey: Survey, ranking: np.ndarray, size: int) -> dict:
-    """Missed items at the size given, and discoverable ones at shares of it."""
-    areas = [_top(ranking, round(share * size)) for share in SHARES_OF_AREA]
-    whole = missed(survey, areas[-1])
-    return {**whole, "curve": [missed(survey, area)["discoverable"] for area in areas]}
+def curve(case: Case, survey: Survey, ranking: np.ndarray) -> dict:
+    """Missed items at the rule's size, and those of its strikes and of the survey's own at shares of it."""
+    parts = [missed(case, survey, _top(ranking, round(share * case.size))) for share in SHARES_OF_AREA]
+    names = {"curve": "discoverable", "curve of rule": "of rule"}
+    return {**parts[-1], **{name: [part[of] for part in parts] for name, of in names.items()}}
 
 
 def _top(ranking: np.ndarray, count: int) -> np.ndarray:
@@ -157,23 +259,19 @@ def _top(ranking: np.ndarray, count: int) -> np.ndarray:
 def true_ranking(survey: Survey) -> np.ndarray:
     """Boxes by what the strikes known to the survey truly leave on average, stopped boxes taken as unsearched."""
     site = survey.site
-    strike = site.ground.strike
-    known = np.unique(strike[survey.found & (strike >= 0)])
     keep = np.where(survey.effort > 0, 1.0 - site.detection, 1.0)
-    return np.argsort(-(site.intensity[known].sum(axis=0) * keep).ravel(), kind="stable")
+    return np.argsort(-(site.intensity[survey.known].sum(axis=0) * keep).ravel(), kind="stable")
 
 
-def all_knowing(site: Site, rule: Survey, size: int, boxes: int) -> dict:
+def all_knowing(case: Case) -> dict:
     """The lowest bound: knows the strikes that the rule knew, and searches just outside the best area."""
+    site = case.site
     fresh = Survey(site)
-    strike = site.ground.strike
-    known = np.unique(strike[rule.found & (strike >= 0)])
-    ranking = np.argsort(-site.intensity[known].sum(axis=0).ravel(), kind="stable")
-    for box in ranking[size : size + boxes]:
+    ranking = np.argsort(-site.intensity[case.rule.known].sum(axis=0).ravel(), kind="stable")
+    for box in ranking[case.size : case.size + case.boxes]:
         fresh.search(int(box) // BOXES, int(box) % BOXES)
-    area = _top(ranking, size)
-    left = ~fresh.found & ~area[site.row, site.col] & np.isin(strike, known)
-    return {"items": len(strike), "discoverable": int(left.sum()), "unknown": 0, "single": 0}
+    out = missed(case, fresh, _top(ranking, case.size))
+    return {**out, "discoverable": out["of rule"], "unknown": 0}
 
 
 def blind(site: Site, way: str, boxes: int) -> Survey:
@@ -191,11 +289,11 @@ def blind(site: Site, way: str, boxes: int) -> Survey:
     return survey
 
 
-def estimate(survey: Survey, step: str):
+def estimate(survey: Survey, step: str, way: Way):
     """Fit what the survey knows, at the stated detection."""
     return fit(
-        GRID, survey.effort, survey.finds, survey.site.prior, stopped=survey.stopped(),
-        reporting=np.full(GRID.shape, REPORTED), chains=1, sweeps=SWEEPS[step], threads=1, seed=1,
+        GRID, survey.effort, survey.finds, prior_of(survey.site, way.prior), stopped=survey.stopped(),
+        reporting=np.full(GRID.shape, REPORTED), chains=way.chains, sweeps=SWEEPS[step] * way.more, threads=1, seed=1,
     )  # fmt: skip
 
 
@@ -206,32 +304,34 @@ def reference(posterior, goes_by: float | str | None, size: int):
     return delineate(posterior) if goes_by == "drawn" else core_area(posterior, float(goes_by))
 
 
-def by_model(
-    site: Site, shares: dict, around: int, goes_by: float | str | None, size: int, boxes: int, *, whole: bool
-) -> dict:
+def by_model(case: Case, way: Way) -> dict:
     """Search batch by batch as the model advises; state what is left after a half, three quarters and all."""
-    survey, done, out = Survey(site), 0, {}
+    survey = Survey(case.site, case.site.detection if way.knows_detection else STATED_P)
+    boxes, done, out = case.boxes, 0, {}
     stops = {round(share * boxes): share for share in SHARES_OF_BOXES}
-    posterior = estimate(survey, "choose" if boxes else "state")
+    posterior = estimate(survey, "choose" if boxes else "state", way)
     while done < boxes:
         stop = min(n for n in stops if n > done)
-        batches = max(1, round((stop - done) / BATCH))
+        batches = max(1, round((stop - done) / way.batch))
         count = -(-(stop - done) // batches)
-        area = reference(posterior, goes_by, size)
+        area = reference(posterior, way.goes_by, case.size)
         chosen = next_boxes(
             posterior, area, side_cells=1, searched_share=survey.searched, allowed=np.ones(GRID.shape, bool),
-            detection=STATED_P, count=count, shares=shares, around_record=around,
+            detection=survey.stated, count=count, shares=way.shares, around_record=way.around,
         )  # fmt: skip
         for box in chosen:
             survey.search(box.row, box.col)
         done += len(chosen)
         if not chosen:
             break
-        posterior = estimate(survey, "state" if done == boxes else "choose")
+        posterior = estimate(survey, "state" if done == boxes else "choose", way)
         if done in stops and done < boxes:
-            part = curve(survey, ranking(posterior), size)
-            out[f"at {stops[done]}"] = {k: part[k] for k in ("discoverable", "unknown")}
-    return {**out, **stated(survey, size, posterior, whole=whole)}
+            part = missed(case, survey, _top(ranking(posterior), case.size))
+            out[f"at {stops[done]}"] = {k: part[k] for k in ("discoverable", "unknown", "of rule")}
+    # what the truth would leave out of these very boxes: the part of the miss that is no fault of the inference
+    best = missed(case, survey, _top(true_ranking(survey), case.size))
+    out["truth here"] = {k: best[k] for k in ("discoverable", "unknown", "of rule")}
+    return {**out, **stated(case, survey, posterior)}
 
 
 def ranking(posterior) -> np.ndarray:
@@ -239,30 +339,25 @@ def ranking(posterior) -> np.ndarray:
     return np.argsort(-posterior.expected_known.ravel(), kind="stable")
 
 
-def stated(survey: Survey, size: int, posterior=None, *, whole: bool = True) -> dict:
+def stated(case: Case, survey: Survey, posterior, *, whole: bool = True) -> dict:
     """Missed items at the size given, and how what is stated compares with the truth."""
-    posterior = posterior or estimate(survey, "state")
-    out = curve(survey, ranking(posterior), size)
+    out = curve(case, survey, ranking(posterior))
     if not whole:
         return out
     site = survey.site
     left = np.zeros((BOXES, BOXES), dtype=int)
     np.add.at(left, (site.row[~survey.found], site.col[~survey.found]), 1)
     area = delineate(posterior)
-    drawn = missed(survey, area.cells)
     strike = site.ground.strike
-    known = np.isin(strike, np.unique(strike[survey.found & (strike >= 0)]))
     totals = posterior.draw_totals(np.ones(GRID.shape), 1000)
     p_any = posterior.p_any_remaining
     bins = np.minimum((p_any * BINS).astype(int), BINS - 1).ravel()
-    clear = 1.0 - posterior.p_find_in_boxes(POLYGON, 1.0)
-    squares = left.reshape(BOXES // POLYGON, POLYGON, BOXES // POLYGON, POLYGON).sum(axis=(1, 3))
     return {
         **out,
         "drawn": {
             "area": int(area.cells.sum()),
-            "left": int((known & ~survey.found).sum()),
-            "outside": drawn["discoverable"],
+            "left": int((survey.known[strike] & (strike >= 0) & ~survey.found).sum()),
+            "outside": missed(case, survey, area.cells)["discoverable"],
             "share": area.share_left_out,
             "confidence": area.confidence,
         },
@@ -276,9 +371,31 @@ def stated(survey: Survey, size: int, posterior=None, *, whole: bool = True) -> 
             np.bincount(bins, weights=p_any.ravel(), minlength=BINS).round(4).tolist(),
             np.bincount(bins, weights=(left > 0).ravel(), minlength=BINS).astype(int).tolist(),
         ],
-        "clear": [int((clear >= 0.95).sum()), int(((clear >= 0.95) & (squares == 0)).sum()),
-                  round(float(clear[clear >= 0.95].sum()), 4)],
+        **clear_squares(survey, posterior, left),
     }  # fmt: skip
+
+
+def clear_squares(survey: Survey, posterior, left: np.ndarray) -> dict:
+    """Squares stated clear with at least 95 %: how many, truly clear, and the sum stated.
+
+    *clear* where the prior alone does not say so, *clear searched* those of them of which a quarter or more was
+    searched, *clear by prior* where it does.
+    """
+    blocks = (BOXES // POLYGON, POLYGON, BOXES // POLYGON, POLYGON)
+    clear = 1.0 - posterior.p_find_in_boxes(POLYGON, 1.0)
+    before = 1.0 - prior_alone(posterior).p_find_in_boxes(POLYGON, 1.0) >= 0.95
+    searched = survey.searched.reshape(blocks).mean(axis=(1, 3)) >= 0.25
+    truly = left.reshape(blocks).sum(axis=(1, 3)) == 0
+    says = clear >= 0.95
+    kinds = {"clear": ~before, "clear searched": ~before & searched, "clear by prior": before}
+    return {
+        name: [
+            int((says & kind).sum()),
+            int((says & kind & truly).sum()),
+            round(float(clear[says & kind].sum()), 4),
+        ]
+        for name, kind in kinds.items()
+    }
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,24 @@ class Footprint:
     def reach_m(self) -> float:
         """Distance beyond which no item is expected: 3 of the largest standard deviation, 4 of other kinds."""
         return (3.0 if self.kind == "gaussian" else 4.0) * max(self.sigma_major_m, self.sigma_minor_m)
+
+    def density(self, east: NDArray[Any], north: NDArray[Any]) -> NDArray[np.float64]:
+        """Give how densely items lie at offsets in metres from the centre, to a constant factor."""
+        squared = self.squared(east, north)
+        density = np.exp(-squared / 2)
+        if self.kind == "heavy":
+            tail = np.exp(-squared / (2 * TAIL_SCALE**2)) / TAIL_SCALE**2
+            density = (1 - TAIL_SHARE) * density + TAIL_SHARE * tail
+        if self.kind == "ring":  # nothing at the centre, most at √2 standard deviations
+            density *= squared
+        return np.asarray(density)
+
+    def squared(self, east: NDArray[Any], north: NDArray[Any]) -> NDArray[np.float64]:
+        """Give the square of the distance from the centre in standard deviations of its own directions."""
+        bearing = math.radians(self.bearing_deg)
+        along = (east * math.sin(bearing) + north * math.cos(bearing)) / self.sigma_major_m
+        across = (east * math.cos(bearing) - north * math.sin(bearing)) / self.sigma_minor_m
+        return np.asarray(along**2 + across**2)
 
     def scaled(self, factor: float) -> Footprint:
         """The same shape `factor` times as large."""
@@ -91,17 +110,8 @@ def kernels(footprints: Sequence[Footprint], cell_m: float) -> NDArray[np.float6
     north, east = -offsets[:, None], offsets[None, :]
     tables = np.empty((len(footprints), offsets.size, offsets.size))
     for table, footprint in zip(tables, footprints, strict=True):
-        bearing = math.radians(footprint.bearing_deg)
-        along = (east * math.sin(bearing) + north * math.cos(bearing)) / footprint.sigma_major_m
-        across = (east * math.cos(bearing) - north * math.sin(bearing)) / footprint.sigma_minor_m
-        squared = along**2 + across**2
-        density = np.exp(-squared / 2)
-        if footprint.kind == "heavy":
-            tail = np.exp(-squared / (2 * TAIL_SCALE**2)) / TAIL_SCALE**2
-            density = (1 - TAIL_SHARE) * density + TAIL_SHARE * tail
-        if footprint.kind == "ring":  # nothing at the centre, most at √2 standard deviations
-            density *= squared
-        density[squared > ENDS[footprint.kind] ** 2] = 0.0
+        density = footprint.density(east, north)
+        density[footprint.squared(east, north) > ENDS[footprint.kind] ** 2] = 0.0
         table[:] = density / density.sum()
     return tables
 
