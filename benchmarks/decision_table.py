@@ -38,36 +38,52 @@ def table(lines: list, base: str) -> str:
 
 
 def _kind(kind: str, rows: list, ways: list, base: str) -> list:
-    def of(way: str, name: str) -> np.ndarray:
-        return np.array([row[way][name] for row in rows], dtype=float)
+    def mean(way: str, name: str) -> float:
+        return float(np.mean([row[way][name] for row in rows]))
 
-    items = of(base, "items").mean()
-    out = [f"== {kind}: {len(rows)} sites, {items:.1f} items a site, {of(base, 'boxes').mean():.0f} boxes, "
-           f"area {of(base, 'area').mean():.0f} boxes"]  # fmt: skip
+    out = [f"== {kind}: {len(rows)} sites, {mean(base, 'items'):.1f} items a site, {mean(base, 'boxes'):.0f} boxes, "
+           f"area {mean(base, 'area'):.0f} boxes"]  # fmt: skip
     out.append(
-        f"{'way':<18} {'boxes':>6} {'area':>6} {'discov.':>8} {'gain':>16} {'unknown':>8} {'gain':>16} "
-        f"{'all':>6} {'gain':>16} {'gap %':>6} {'area %':>7} {'0.5 box':>8} {'0.75':>6} {'s':>5}"
+        f"{'way':<32} "
+        + " ".join(f"{name:>7} {'gain':>14} {'gap %':>6}" for name in MEASURES)
+        + f" {'unknown':>8} {'area %':>7} {'0.5 box':>8} {'0.75':>6} {'truth':>6} {'s':>5}"
     )
-    oracle = of("oracle", "discoverable").mean()
-    rule = of(base, "discoverable").mean()
     for way in ways:
-        disc, unknown = of(way, "discoverable"), of(way, "unknown")
-        gains = [_gain(of(base, "discoverable") - disc), _gain(of(base, "unknown") - unknown),
-                 _gain(of(base, "discoverable") + of(base, "unknown") - disc - unknown)]  # fmt: skip
-        gap = 100 * (rule - disc.mean()) / (rule - oracle) if rule > oracle else float("nan")
+        parts = [_measured(name, rows, way, base) for name in MEASURES]
         part = [
-            np.mean(
-                [row[way][f"at {s}"]["discoverable"] for row in rows if f"at {s}" in row[way]] or [np.nan]
-            )
+            np.mean([row[way][f"at {s}"]["of rule"] for row in rows if f"at {s}" in row[way]] or [np.nan])
             for s in (0.5, 0.75)
         ]
+        best = np.mean(
+            [row[way]["truth here"]["of rule"] for row in rows if "truth here" in row[way]] or [np.nan]
+        )
         out.append(
-            f"{way:<18} {of(way, 'boxes').mean():6.0f} {of(way, 'area').mean():6.0f} {disc.mean():8.2f} {gains[0]:>16} "
-            f"{unknown.mean():8.2f} {gains[1]:>16} {(disc + unknown).mean():6.2f} {gains[2]:>16} {gap:6.0f} "
-            f"{_area_needed([row[way] for row in rows], rule):>7} {part[0]:8.2f} {part[1]:6.2f} "
-            f"{of(way, 'seconds').mean():5.2f}"
+            f"{way:<32} {' '.join(parts)} {mean(way, 'unknown'):8.2f} "
+            f"{_area_needed([row[way] for row in rows], mean(base, 'of rule')):>7} "
+            f"{part[0]:8.2f} {part[1]:6.2f} {best:6.2f} {mean(way, 'seconds'):5.2f}"
         )
     return out
+
+
+def _measured(name: str, rows: list, way: str, base: str) -> str:
+    """Misses by one measure, the paired gain on the rule, and the part of the gap to the oracle that it closes."""
+    rule, own, oracle = (
+        np.array([MEASURES[name](row, w) for row in rows], dtype=float) for w in (base, way, "oracle")
+    )
+    if name == "both":  # strikes known to this way and the rule: each way's own set
+        rule, own, oracle = np.array([row[way]["both"] for row in rows], dtype=float).T
+    gap = rule.mean() - oracle.mean()
+    share = f"{100 * (rule - own).mean() / gap:6.0f}" if gap > 0 else f"{'':>6}"
+    return f"{own.mean():7.2f} {_gain(rule - own):>14} {share}"
+
+
+# misses of (row, way): of strikes that the survey itself knew, that the rule knew, that both did, of all strikes
+MEASURES = {
+    "own": lambda row, way: row[way]["discoverable"],
+    "of rule": lambda row, way: row[way]["of rule"],
+    "both": lambda row, way: row[way]["both"][1],
+    "all": lambda row, way: row[way]["discoverable"] + row[way]["unknown"],
+}
 
 
 def _gain(difference: np.ndarray) -> str:
@@ -76,10 +92,10 @@ def _gain(difference: np.ndarray) -> str:
 
 
 def _area_needed(rows: list, rule: float) -> str:
-    """Share of the rule's area at which the way's discoverable misses are the rule's."""
-    if "curve" not in rows[0]:
+    """Share of the rule's area at which the way misses as many items of the rule's strikes as the rule."""
+    if "curve of rule" not in rows[0]:
         return ""
-    mean = np.mean([row["curve"] for row in rows], axis=0)
+    mean = np.mean([row["curve of rule"] for row in rows], axis=0)
     if mean[-1] > rule:
         return "> 100"
     return f"{100 * np.interp(-rule, -mean, SHARES_OF_AREA):.0f}"
@@ -88,7 +104,7 @@ def _area_needed(rows: list, rule: float) -> str:
 def _honest(name: str, rows: list, *, full: bool) -> list:
     """Whether what was stated came true."""
     rows = [row for row in rows if "bins" in row]
-    return ["", f"-- {name}", _area(rows), _total(rows), _clear(rows), *(_reliability(rows) if full else [])]
+    return ["", f"-- {name}", _area(rows), _total(rows), *_clear(rows), *(_reliability(rows) if full else [])]
 
 
 def _area(rows: list) -> str:
@@ -96,12 +112,11 @@ def _area(rows: list) -> str:
     area, share, sure = (np.mean([d[key] for d in drawn]) for key in ("area", "share", "confidence"))
     left, outside = (np.array([d[key] for d in drawn], dtype=float) for key in ("left", "outside"))
     met = np.mean(outside <= 0.05 * left)
-    # the draws state expected items; n items scatter about them by sqrt(0.05 * 0.95 / n) (hazard.py)
-    scattered = np.mean(outside <= 0.05 * left + 1.645 * np.sqrt(0.0475 * left))
+    error = np.sqrt(met * (1 - met) / len(drawn))
     return (
         f"   area drawn {area:.0f} boxes; share left out stated {100 * share:.1f} %, true "
         f"{100 * outside.sum() / left.sum():.1f} %; confidence stated {100 * sure:.0f} %, truly at most 5 % on "
-        f"{100 * met:.0f} % of sites ({100 * scattered:.0f} % within the scatter of so few items)"
+        f"{100 * met:.0f} ± {196 * error:.0f} % of sites"
     )
 
 
@@ -114,12 +129,16 @@ def _total(rows: list) -> str:
     )
 
 
-def _clear(rows: list) -> str:
-    count, clear, stated = np.array([row["clear"] for row in rows], dtype=float).sum(axis=0)
-    return (
-        f"   squares stated clear with at least 95 %: {count:.0f}, stated {100 * stated / max(count, 1):.1f} %, "
-        f"truly clear {100 * clear / max(count, 1):.1f} %"
-    )
+def _clear(rows: list) -> list:
+    out = []
+    for name, words in (("clear", "where the prior alone does not"), ("clear searched", "of these, a quarter searched"),
+                        ("clear by prior", "where the prior alone does")):  # fmt: skip
+        count, clear, stated = np.array([row[name] for row in rows], dtype=float).sum(axis=0)
+        out.append(
+            f"   squares stated clear with at least 95 %, {words}: {count:.0f}, stated "
+            f"{100 * stated / max(count, 1):.1f} %, truly clear {100 * clear / max(count, 1):.1f} %"
+        )
+    return out
 
 
 def _reliability(rows: list) -> list:

@@ -58,6 +58,10 @@ def _mix(sweep: float = 0.75, explore: float = 0.25, **more) -> Way:
     return Way({"record": FIRST, "sweep": sweep, "explore": explore}, **more)
 
 
+def _reduce(reduce: float = 0.75, explore: float = 0.25, **more) -> Way:
+    return Way({"record": FIRST, "reduce": reduce, "explore": explore}, **more)
+
+
 OLD = {"record": 0.4, "edge": 0.4, "explore": 0.2}
 MODELS = {
     "find": Way({"record": FIRST, "find": 1.0}),
@@ -74,6 +78,16 @@ MODELS = {
     "core 5 %, some explore": _mix(goes_by=0.05),
     "core, explore": _mix(0.6, 0.4, goes_by=0.15),
     "core, explore 25": _mix(0.5, 0.5, goes_by=0.15, around=5),
+    "reduce, some explore": _reduce(),
+    "reduce, batch 10": _reduce(batch=10),
+    "reduce, tail 10, batch 10": _reduce(batch=10, prior="tail 10"),
+    "reduce only, batch 10": _reduce(1.0, 0.0, batch=10),
+    "reduce only, tail 10, batch 10": _reduce(1.0, 0.0, batch=10, prior="tail 10"),
+    "sweep, tail 10, batch 10": _mix(batch=10, prior="tail 10"),
+    "sweep, tail 10, batch 5": _mix(batch=5, prior="tail 10"),
+    "sweep, tail 10, batch 2": _mix(batch=2, prior="tail 10"),
+    "reduce, less explore, batch 10": _reduce(0.85, 0.15, batch=10),
+    "reduce, knows shapes, batch 10": _reduce(batch=10, prior="knows shapes", knows_detection=True),
     "batch 10": _mix(batch=10),
     "batch 5": _mix(batch=5),
     "sweep only, batch 10": Way({"record": FIRST, "sweep": 1.0}, batch=10),
@@ -91,7 +105,7 @@ SAME_BOXES = {  # the prior's area from the rule's own finds and boxes
         for what in ("shapes", "family")
     },
 }
-CONFIRMED = ("sweep, some explore", "broad, batch 10")
+CONFIRMED = ("sweep, tail 10, batch 10", "reduce only, tail 10, batch 10")
 BOUNDS = (
     "rule's boxes: plain",
     "rule's boxes: knows shapes",

@@ -40,9 +40,9 @@ SIZED_SHARES = {
     "sweep": 0.75,
     "explore": 0.25,
 }  # confirmed: docs/decisions/0004-next-boxes.md
-AIMS = ("record", "edge", "sweep", "explore", "find", "doubt")
+AIMS = ("record", "edge", "sweep", "reduce", "explore", "find", "doubt")
 # boxes within which a chosen box makes others worth less
-SPREAD = {"record": 2.0, "edge": 2.0, "sweep": 1.0, "explore": 4.0, "find": 2.0, "doubt": 2.0}
+SPREAD = {"record": 2.0, "edge": 2.0, "sweep": 1.0, "reduce": 1.0, "explore": 4.0, "find": 2.0, "doubt": 2.0}
 BESIDE_SEARCHED = 0.35  # weight of boxes next to searched ones: model.md section 7
 LATTICE_M = 200.0  # spacing of the boxes around a record
 HALF = 0.5  # share of a box that is searched or allowed from which it counts as such
@@ -50,6 +50,9 @@ NEAR_EDGE = (
     50.0  # boxes whose expected items lie within this factor of the bounding level are looked at draw by draw
 )
 TABLE = 30_000_000  # draws × boxes that such a look may hold
+CANDIDATES = 400  # boxes of which the expected reduction is computed
+NEAR_SIZES = 8  # boxes that may enter the area: so many times as many as it has
+LOOKED = 200  # draws that it is computed from
 EVEN = 1e-3  # by so much boxes of equal worth are told apart, so that they are not taken row by row
 
 
@@ -127,6 +130,7 @@ def next_boxes(
         "record": lambda: record_worth,
         "edge": lambda: _entropy(above) * boxes.weight,
         "sweep": lambda: _sweep_worth(area, boxes),
+        "reduce": lambda: _reduction(posterior, area, boxes, detection),
         "explore": lambda: _explore_worth(boxes),
         "find": lambda: boxes.p_find * boxes.weight,
         "doubt": lambda: _entropy(boxes.p_find) * boxes.weight,
@@ -215,10 +219,7 @@ def _p_above_level(posterior: Posterior, area: HazardousArea | AreaOfSize, boxes
     near = near[np.argsort(from_level.ravel()[near], kind="stable")[:most]]
     labels = np.full(boxes.free.shape, -1)
     labels.ravel()[near] = np.arange(len(near))
-    of_cell = np.full(boxes.grid.shape, -1)
-    whole = np.kron(labels, np.ones((boxes.side, boxes.side), dtype=np.int64))
-    of_cell[: whole.shape[0], : whole.shape[1]] = whole
-    sums = known.by_label(of_cell, len(near))
+    sums = known.by_label(_of_cells(labels, boxes), len(near))
     out.ravel()[near] = (sums > cells * area.level).mean(axis=0)
     return out
 
@@ -245,6 +246,50 @@ def _sweep_worth(area: HazardousArea | AreaOfSize, boxes: _Boxes) -> Array:
     outside = _sums(~area.cells, boxes.side) > HALF * boxes.side**2
     known = boxes.known / np.maximum(boxes.expected, 1e-300)
     return np.asarray(boxes.p_find * known * (outside & boxes.free))
+
+
+def _reduction(
+    posterior: Posterior, area: HazardousArea | AreaOfSize, boxes: _Boxes, detection: float
+) -> Array:
+    """Expected items fewer left outside an area of the same size, once a box was searched and the area drawn anew.
+
+    Draws are weighed by how likely they make the outcome: a find, after which the box is left, or none. Looks at
+    `CANDIDATES` boxes at most, those with most items expected, and one step ahead.
+    """
+    out = np.zeros(boxes.free.shape)
+    size = int((_sums(area.cells, boxes.side) >= HALF * boxes.side**2).sum())
+    known = thinned(posterior)
+    order = np.argsort(-boxes.known.ravel(), kind="stable")
+    most = min(max(NEAR_SIZES * size, CANDIDATES), max(1, TABLE // known.draws.count))
+    order = order[: min(np.count_nonzero(boxes.known > 0), most)]
+    if not 0 < size < len(order):
+        return out
+    labels = np.full(boxes.free.shape, -1)
+    labels.ravel()[order] = np.arange(len(order))
+    items = known.by_label(_of_cells(labels, boxes), len(order))[:: max(1, known.draws.count // LOOKED)]
+    candidates = np.flatnonzero(boxes.free.ravel()[order])[:CANDIDATES]
+
+    here = items[:, candidates]
+    none = np.exp(-detection * here)
+    left = none * here * (1.0 - detection)  # in the box, where nothing is found
+    after = np.zeros(len(candidates))
+    for chance, in_box in ((none, left), (1.0 - none, here - left - (1.0 - none))):
+        expected = chance.T @ items  # (candidates, boxes), times the probability of the outcome and the draws
+        expected[np.arange(len(candidates)), candidates] = in_box.sum(axis=0)
+        inside = np.partition(expected, -size, axis=1)[:, -size:].sum(axis=1)
+        after += expected.sum(axis=1) - inside
+    now = items.sum(axis=0)
+    before = now.sum() - np.partition(now, -size)[-size:].sum()
+    out.ravel()[order[candidates]] = np.maximum(before - after, 0.0) / len(items)
+    return out
+
+
+def _of_cells(labels: NDArray[np.int64], boxes: _Boxes) -> NDArray[np.int64]:
+    """Labels of boxes as labels of cells, −1 where there is no box."""
+    of_cell = np.full(boxes.grid.shape, -1)
+    whole = np.kron(labels, np.ones((boxes.side, boxes.side), dtype=np.int64))
+    of_cell[: whole.shape[0], : whole.shape[1]] = whole
+    return of_cell
 
 
 def record_lattice(
@@ -341,6 +386,9 @@ def _reasoned(
         return replace(box, reason=reason)
     if aim == "sweep":
         reason = f"Lies outside the area, where items of a known strike may be left: {chance}."
+        return replace(box, reason=reason)
+    if aim == "reduce":
+        reason = f"Lowers most what an area of this size is expected to leave out: {chance}."
         return replace(box, reason=reason)
     if aim in ("find", "doubt"):
         return replace(box, reason=f"Not searched: {chance}.")
