@@ -30,6 +30,22 @@ def test_a_ring_leaves_its_middle_empty_and_lies_mostly_at_its_own_distance():
     assert table.sum() == pytest.approx(1.0)
 
 
+def test_a_far_tail_holds_a_tenth_spread_two_and_a_half_times_as_wide():
+    table = kernels([Footprint(60, 60, kind="far")], 5.0)[0]
+    away = (np.arange(len(table)) - len(table) // 2) * 5.0 / 60.0
+    squared = away[:, None] ** 2 + away[None, :] ** 2
+    body, tail = (np.exp(-squared / (2 * scale**2)) / scale**2 for scale in (1.0, 2.5))
+    density = 0.9 * body + 0.1 * tail
+    assert np.allclose(table, density / density.sum(), rtol=1e-12)
+    near, far = (
+        kernels([Footprint(60, 60, kind=kind)], 5.0)[0][squared > 9.0].sum() for kind in ("heavy", "far")
+    )
+    # beyond 3 deviations lie 0.96 e^(−9/2) + 0.04 e^(−9/6.48) = 2.1 % of a heavy one, and of a far one
+    # 0.9 e^(−9/2) + 0.1 e^(−9/12.5) = 5.9 %, of which the window, ±4 deviations, cuts off at most
+    # 0.1 × P(|x| or |y| > 4/2.5) = 2.1 %
+    assert far > 1.7 * near
+
+
 @pytest.mark.parametrize("kind", range(len(KINDS)))
 def test_the_data_choose_the_kind_of_footprint_that_made_them(kind):
     only = tuple(replace(shape, weight=float(n == kind)) for n, shape in enumerate(KINDS))

@@ -18,19 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-KINDS = ("gaussian", "heavy", "ring")
-TAIL_SHARE = 0.04  # heavy = 0.96 N(Σ) + 0.04 N(1.8² Σ): docs/explanation/model.md, "Footprints"
-TAIL_SCALE = 1.8
-ENDS = {
-    "gaussian": 5.0,
-    "heavy": 4.0,
-    "ring": 5.0,
-}  # standard deviations, in its own directions, where each kind ends
+KINDS = ("gaussian", "heavy", "far", "ring")
+TAILS = {  # share of the items in the tail, and how many times as wide it is: docs/explanation/model.md, "Footprints"
+    "heavy": (0.04, 1.8),
+    "far": (0.1, 2.5),  # on sites that the model does not assume: docs/decisions/0004-next-boxes.md
+}
+# standard deviations, in its own directions, where each kind ends: at most 0.6 % of its items would lie beyond
+ENDS = {"gaussian": 5.0, "heavy": 4.0, "far": 6.0, "ring": 5.0}
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """One footprint shape: a Gaussian (`kind="gaussian"`), one with a heavy tail ("heavy"), or a hollow one ("ring").
+    """One footprint shape: a Gaussian (`kind="gaussian"`), one with a tail ("heavy", "far"), or a hollow one ("ring").
 
     `bearing_deg` is the direction of the long axis, clockwise from north; `weight` its prior weight among the
     shapes (weights are normalised over the shapes of a prior).
@@ -57,9 +56,10 @@ class Footprint:
         """Give how densely items lie at offsets in metres from the centre, to a constant factor."""
         squared = self.squared(east, north)
         density = np.exp(-squared / 2)
-        if self.kind == "heavy":
-            tail = np.exp(-squared / (2 * TAIL_SCALE**2)) / TAIL_SCALE**2
-            density = (1 - TAIL_SHARE) * density + TAIL_SHARE * tail
+        if self.kind in TAILS:
+            share, scale = TAILS[self.kind]
+            tail = np.exp(-squared / (2 * scale**2)) / scale**2
+            density = (1 - share) * density + share * tail
         if self.kind == "ring":  # nothing at the centre, most at √2 standard deviations
             density *= squared
         return np.asarray(density)

@@ -106,7 +106,7 @@ class FootprintShape(_Part):
     sigma_minor_m: float = Positive
     bearing_deg: float = Field(default=0.0, ge=0, lt=360)
     weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    kind: Literal["gaussian", "heavy", "ring"] = "gaussian"
+    kind: Literal["gaussian", "heavy", "far", "ring"] = "gaussian"
     source: str = Field(min_length=1)
 
 
