@@ -313,7 +313,7 @@ def test_a_record_too_far_away_is_left_out_and_told() -> None:
 
 def test_footprints_are_those_of_the_profile() -> None:
     shapes = gridded().prior.footprints
-    assert (len(shapes), {shape.kind for shape in shapes}) == (14, {"heavy"})
+    assert (len(shapes), {shape.kind for shape in shapes}) == (14, {"far"})
 
 
 def test_a_hollow_footprint_of_a_profile_reaches_the_model_hollow() -> None:

@@ -39,7 +39,7 @@ def test_the_shipped_footprints_are_two_round_ones_and_three_sizes_in_four_direc
     shapes = profiles.load().footprints
     assert (len(shapes), {shape.kind for shape in shapes}, {shape.weight for shape in shapes}) == (
         14,
-        {"heavy"},
+        {"far"},
         {1.0},
     )
 
