@@ -84,6 +84,10 @@ MODELS = {
     "reduce only, batch 10": _reduce(1.0, 0.0, batch=10),
     "reduce only, tail 10, batch 10": _reduce(1.0, 0.0, batch=10, prior="tail 10"),
     "sweep, tail 10, batch 10": _mix(batch=10, prior="tail 10"),
+    **{
+        f"{aim} only, tail 10, batch 10": Way({"record": FIRST, aim: 1.0}, batch=10, prior="tail 10")
+        for aim in ("find", "doubt", "edge", "sweep")
+    },
     "sweep, tail 10, batch 5": _mix(batch=5, prior="tail 10"),
     "sweep, tail 10, batch 2": _mix(batch=2, prior="tail 10"),
     "reduce, less explore, batch 10": _reduce(0.85, 0.15, batch=10),

@@ -197,9 +197,8 @@ def test_sweeping_boxes_lie_outside_the_area_best_chance_of_a_find_first(posteri
     assert sum(value > first.sum() for value in known.values()) <= 3
 
 
-def left_outside(items, size):
+def left_outside(expected, size):
     """Items outside the `size` boxes that are expected to hold most."""
-    expected = items.mean(axis=0)
     return expected.sum() - np.sort(expected)[::-1][:size].sum()
 
 
@@ -228,14 +227,15 @@ def test_the_reducing_box_is_the_one_after_which_the_redrawn_area_leaves_out_lea
                 p = p * ((1 - 0.3**n) if found else 0.3**n)
                 weight += p
                 in_box += p * (n - found)
-            then = items * weight[:, None]
-            then[:, at] = in_box
+            then = weight @ items / len(items)
+            then[at] = in_box.mean()
             after += left_outside(then, size)
-        gains[box.row, box.col] = left_outside(items, size) - after
+        gains[box.row, box.col] = left_outside(items.mean(axis=0), size) - after
     best = max(gains.values())
     assert best > 0
-    # `next_boxes` looks at evenly spaced draws, 200 or more: a gain differs by some per cent
-    assert gains[chosen[0].row, chosen[0].col] >= 0.9 * best
+    # `next_boxes` looks at 1,000 evenly spaced draws or more. Over draws, items outside after a search have a standard
+    # deviation of about 1 (some 20 items are left), so a gain one of 0.03: four of them
+    assert gains[chosen[0].row, chosen[0].col] >= best - 0.12
 
 
 def test_an_area_of_given_size_moves_the_edge(posterior, searched):

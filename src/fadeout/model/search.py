@@ -52,7 +52,7 @@ NEAR_EDGE = (
 TABLE = 30_000_000  # draws × boxes that such a look may hold
 CANDIDATES = 400  # boxes of which the expected reduction is computed
 NEAR_SIZES = 8  # boxes that may enter the area: so many times as many as it has
-LOOKED = 200  # draws that it is computed from
+LOOKED = 1000  # draws that it is computed from, or up to twice as many
 EVEN = 1e-3  # by so much boxes of equal worth are told apart, so that they are not taken row by row
 
 
