@@ -234,6 +234,95 @@ def demo(
     _answer(outcome, as_json)
 
 
+@app.command(
+    epilog=_examples(
+        "fadeout calibrate task-07.gpkg task-11.gpkg task-12.gpkg --out district.toml",
+        "fadeout assess survey.gpkg --profile district.toml --out runs/north",
+        codes=EXIT_HELP,
+    ),
+    short_help="Learn a district's profile from finished areas.",
+)
+def calibrate(
+    areas: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="AREA",
+            help="One finished area: a GeoPackage with the layers evidence, searched, strikes and area, or a "
+            "folder of files.",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="TOML", help="The profile to write; an earlier one is replaced."),
+    ],
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile", metavar="TOML", help="What is believed before the areas; 'learning' if not given."
+        ),
+    ] = None,
+    cell: Annotated[
+        float | None,
+        typer.Option(
+            "--cell", metavar="M", min=0.5, help="Side of a grid cell in metres; chosen if not given."
+        ),
+    ] = None,
+    sweeps: Annotated[
+        int | None,
+        typer.Option("--sweeps", min=50, help="Sweeps of each chain; until the chains agree if not given."),
+    ] = None,
+    seed: Seed = 1,
+    as_json: Json = False,
+    column_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--map", metavar="TOML", help="Column map that renames foreign layers, columns and values."
+        ),
+    ] = None,
+    crs: Annotated[
+        str | None,
+        typer.Option("--crs", metavar="CRS", help="CRS of inputs that state none, such as EPSG:4326."),
+    ] = None,
+    order: Annotated[
+        str,
+        typer.Option(
+            "--order", metavar="ORDER", help="lat,lon where a file's first coordinate is the latitude."
+        ),
+    ] = "auto",
+    metric_crs: Annotated[
+        str | None,
+        typer.Option("--metric-crs", metavar="CRS", help="CRS in metres to compute in; UTM if not given."),
+    ] = None,
+) -> None:
+    """Learn from finished areas what to believe of the next ones, and write it as a profile.
+
+    A finished area was searched out (95 % of its ground or more) and all its finds are given. Learned are
+    strikes per km², items per strike, footprint sizes, single items, detection, and how far strike records
+    can be trusted, each with how sure it is. The inputs are not changed.
+    """
+    from fadeout.jobs import calibrate as job
+
+    request = job.Request(
+        areas=tuple(areas),
+        out=out,
+        profile=profile,
+        cell_m=cell,
+        seed=seed,
+        column_map=column_map,
+        crs=crs,
+        order=order,
+        metric_crs=metric_crs,
+        sweeps=sweeps,
+    )
+    with _progress() as progress:
+        done = job.calibrate(request, now=_now(), memory_bytes=_memory(), progress=progress)
+    print(json.dumps(done.summary, indent=2, ensure_ascii=False) if as_json else "\n".join(done.words))
+    sys.stdout.flush()
+    if not done.agreed:
+        print("The fit's chains did not agree: see the notes.", file=sys.stderr)
+        raise typer.Exit(CHECK_FAILED)
+
+
 @profile_app.command("show", epilog=_examples("fadeout profile show"))
 def profile_show() -> None:
     """Print the shipped profile."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -371,14 +371,17 @@ def _prior(
         notes.append(
             f"{len(counted) - len(near)} strike records lie too far from the area to have left items in it"
         )
-    kept = 1.0 - profile.removed_share
+    return replace(prior_of(profile), recorded=tuple(_recorded(strike, profile, frame) for strike in near))
+
+
+def prior_of(profile: Profile) -> Prior:
+    """Give what a profile believes before the search, without any strike record."""
     return Prior(
         strikes_per_km2=profile.strikes_per_km2,
-        items_per_strike=profile.items_per_strike * kept,
+        items_per_strike=profile.items_per_strike * (1.0 - profile.removed_share),
         items_shape=profile.items_shape,
         background_per_km2=profile.background_per_km2,
-        footprints=tuple(footprints),
-        recorded=tuple(_recorded(strike, profile, frame) for strike in near),
+        footprints=tuple(_footprint(shape) for shape in profile.footprints),
         learned=_learned(profile),
     )
 

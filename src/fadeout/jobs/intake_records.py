@@ -99,8 +99,9 @@ def strikes(
             struck_on=row.day("struck_on", today),
             munition=row.text("munition"),
             carriers=row.whole("carriers", 1),
-            position_error_m=profile.default_position_error_m if error is None else error,
-            credibility=profile.default_credibility if credibility is None else credibility,
+            position_error_m=profile.position_error_factor
+            * (profile.default_position_error_m if error is None else error),
+            credibility=profile.believed(credibility),
             source=row.text("source"),
             duplicate_of=row.text("duplicate_of"),
         )

@@ -92,7 +92,9 @@ class District:
 
     mean_strikes: Weighed  # μ per km²
     alike: Weighed  # κ
-    strikes: tuple[float, float]  # of the next area, per km²: mean, and shape of the Gamma with the same variance
+    strikes: tuple[
+        float, float
+    ]  # of the next area, per km²: mean, and shape of the Gamma with the same variance
     items: Weighed  # mean items per strike
     shape: Weighed
     background: Weighed  # per km²
@@ -108,15 +110,15 @@ class District:
 
     def sure_weights(self, groups: Ints) -> float:
         """Give how sure the footprints' weights are: as after so many strikes, by the variances of groups of shapes."""
+        if len(np.unique(groups)) < 2:
+            return float("inf")
         draws = np.stack([self.weight_draws[:, groups == g].sum(axis=1) for g in np.unique(groups)])
         mean = draws @ self.draw_weights
         variance = ((draws - mean[:, None]) ** 2) @ self.draw_weights
         return float((mean * (1 - mean)).sum() / max(float(variance.sum()), 1e-12) - 1.0)
 
 
-def learn(
-    pooled: Pooled, *, default_credibility: float = 0.5, progress: Progress | None = None
-) -> District:
+def learn(pooled: Pooled, *, default_credibility: float = 0.5, progress: Progress | None = None) -> District:
     """Weigh the draws of a pooled fit by what they say of the district, and give its numbers.
 
     Parameters
@@ -202,7 +204,9 @@ class _Drawn:
         here = (slice(0, rows), slice(first, first + cols))
         boxes = searched.box_cells[here]
         layers = [np.where(boxes, 0.0, layer[here]) for layer in searched.layers]
-        layers.append(np.where(boxes, pooled.posterior.effort[here], 0.0) if boxes.any() else np.zeros((rows, cols)))
+        layers.append(
+            np.where(boxes, pooled.posterior.effort[here], 0.0) if boxes.any() else np.zeros((rows, cols))
+        )
         return [self.lattice[n].gather_all(layer) for layer in layers]
 
     def exposure(self, d: int, n: int) -> NDArray[np.int32]:
@@ -242,7 +246,9 @@ class _Drawn:
         """Log density of the draw's numbers of strikes in the fit, strikes per km² integrated out."""
         shape = float(self.prior.learned.strikes or 0.0)
         count, ground = float(self.strikes[d].sum()), float(self.ground[d].sum())
-        return float(gammaln(shape + count) - (shape + count) * math.log(shape / self.prior.strikes_per_km2 + ground))
+        return float(
+            gammaln(shape + count) - (shape + count) * math.log(shape / self.prior.strikes_per_km2 + ground)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,7 +328,9 @@ def _grid(drawn: _Drawn, prior: Prior) -> tuple[Array, Array]:
     spread = math.sqrt(1.0 / (count + shape) + 1.0 / (0.5 * areas + shape))
     log_mean = np.linspace(middle - 5 * spread, middle + 4 * spread, MEAN_POINTS)
     alike, log_mean = (axis.ravel() for axis in np.meshgrid(ALIKE_GRID, log_mean, indexing="ij"))
-    logs = shape * log_mean - shape * np.exp(log_mean) / mean  # Gamma density of μ times μ, as points are even in log μ
+    logs = (
+        shape * log_mean - shape * np.exp(log_mean) / mean
+    )  # Gamma density of μ times μ, as points are even in log μ
     logs = logs - ((np.log(alike / ALIKE)) / ALIKE_SPREAD) ** 2 / 2
     return np.stack([alike, np.exp(log_mean)]), logs - logsumexp(logs)
 

@@ -29,7 +29,9 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Progress = Callable[[float, str], None]
 
-AS_STATED = "as stated"  # the method of search that is known, where areas with learned methods stand beside it
+AS_STATED = (
+    "as stated"  # the method of search that is known, where areas with learned methods stand beside it
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +143,9 @@ def side_by_side(areas: Sequence[FinishedArea], footprints: Sequence[Footprint])
     cell_m = areas[0].grid.cell_m
     if any(abs(area.grid.cell_m - cell_m) > 1e-9 for area in areas):
         sides = sorted({area.grid.cell_m for area in areas})
-        raise ValueError(f"areas must have cells of one size; got {', '.join(f'{side:g} m' for side in sides)}")
+        raise ValueError(
+            f"areas must have cells of one size; got {', '.join(f'{side:g} m' for side in sides)}"
+        )
     gap = 2 * reach_cells(footprints, cell_m)
     shape = size([area.grid.shape for area in areas], footprints, cell_m)
     ends = np.cumsum([area.grid.cols + gap for area in areas])
@@ -152,14 +156,18 @@ def side_by_side(areas: Sequence[FinishedArea], footprints: Sequence[Footprint])
         excluded[: area.grid.rows, col : col + area.grid.cols] = own
     methods = _methods(areas)
     of = [_method_of(area, methods) for area in areas]
-    finds = [area.finds.reshape(-1, 2) + [0, col] for area, col in zip(areas, first_col, strict=True)]
+    finds = [
+        area.finds.reshape(-1, 2) + np.array([0, col]) for area, col in zip(areas, first_col, strict=True)
+    ]
     reporting = None
     if not methods and any(area.reporting is not None for area in areas):
         reporting = _laid([area.reporting for area in areas], first_col, shape)
     return SideBySide(
         grid=Grid(*shape, cell_m),
         first_col=first_col,
-        effort=_searches(areas, first_col, shape, methods, of) if methods else _rasters(areas, first_col, shape),
+        effort=_searches(areas, first_col, shape, methods, of)
+        if methods
+        else _rasters(areas, first_col, shape),
         finds=np.concatenate(finds),
         stopped=_stopped(areas, first_col, shape, of),
         reporting=reporting,
@@ -241,7 +249,11 @@ def _passes(covered: Coverage, mine: Ints, count: int) -> tuple[int, ...]:
 
 
 def _add(
-    ways: dict[tuple[int, ...], Array], passes: tuple[int, ...], share: Array, col: int, shape: tuple[int, int]
+    ways: dict[tuple[int, ...], Array],
+    passes: tuple[int, ...],
+    share: Array,
+    col: int,
+    shape: tuple[int, int],
 ) -> None:
     rows, cols = share.shape
     whole = ways.setdefault(passes, np.zeros(shape))

@@ -134,6 +134,13 @@ class Profile(_Part):
     evidence_position_error_m: float = NotNegative  # of a find or report that states none
     default_position_error_m: float = NotNegative  # of a strike record that states none
     default_credibility: float = Share  # of a strike record that states none
+    # what `fadeout calibrate` learns of strike records; profiles that do not say take records as they stand
+    position_error_factor: float = Field(
+        default=1.0, gt=0, allow_inf_nan=False
+    )  # times stated and default errors
+    credibility_odds_factor: float = Field(
+        default=1.0, gt=0, allow_inf_nan=False
+    )  # times odds of stated ones
     duplicate_distance_m: float = NotNegative  # strike records this near ...
     duplicate_days: int = Field(ge=0)  # ... and this close in time may be one event
     area_margin_m: float = NotNegative  # around the hull of the inputs, when no area is given
@@ -179,6 +186,13 @@ class Profile(_Part):
             if getattr(self, name) == 0 and unsure != FIXED:
                 raise ValueError(f'{name} is 0, so its certainty must be "fixed"')
         return self
+
+    def believed(self, credibility: float | None) -> float:
+        """Chance that a strike record is true: the stated one's odds times `credibility_odds_factor`, or the default."""
+        if credibility is None:
+            return self.default_credibility
+        odds = self.credibility_odds_factor * credibility
+        return odds / (1.0 - credibility + odds)
 
     def method(self, name: str) -> Method | None:
         """Find a method by name, without regard to case, spaces and hyphens; None if the profile has none such."""
