@@ -63,7 +63,8 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         f"Log score of the next area's remaining items, district − wide: {gain.mean():.3f} ± {wide:.3f} (95 %), "
         f"better in {int((gain > 0).sum())} of {count}",
         f"Finds a district: {np.mean([row['finds'] for row in rows]):.0f}; chains agreed (R-hat 1.1) in "
-        f"{sum(row['agreed'] for row in rows)}; draws worth {np.median([row['effective'] for row in rows]):.0f} (median); "
+        f"{sum(row['agreed'] for row in rows)}; draws worth "
+        f"{np.median([row['effective'] for row in rows]):.0f} (median); "
         f"{np.median([row['seconds'] for row in rows]):.0f} s each (median)",
     ]
     return lines

@@ -95,7 +95,15 @@ def calibrate(
     _check_out(request)
     base = profiles.load(request.profile or WIDE)
     profile = opened(base)
-    areas, notes = finished.read(request, profile, now.date())
+    areas, notes = finished.read(
+        request.areas,
+        profile,
+        now.date(),
+        column_map=request.column_map,
+        crs=request.crs,
+        order=request.order,
+        metric_crs=request.metric_crs,
+    )
     finished.check_new(areas, request.profile)
 
     tell("laying the areas side by side", 0.05)

@@ -8,11 +8,11 @@ Start   at `read`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import shapely
 
@@ -22,9 +22,6 @@ from fadeout.jobs.intake_checks import effective
 from fadeout.records import places
 from fadeout.records.kinds import Survey
 from fadeout.records.profile import Profile
-
-if TYPE_CHECKING:
-    from fadeout.jobs.calibrate import Request
 
 FINISHED = 0.95  # share of an area's ground that must have been searched (assumed)
 SAME = 0.5  # share of the smaller area that two areas may have in common (assumed)
@@ -47,8 +44,10 @@ class Area:
         return sum(point.count for point in self.survey.evidence if point.kind == "item")
 
 
-def read(request: Request, profile: Profile, today: date) -> tuple[list[Area], list[str]]:
-    """Read every area; give them and what a reader must know.
+def read(
+    paths: Sequence[Path], profile: Profile, today: date, **options: Any
+) -> tuple[list[Area], list[str]]:
+    """Read every area; give them and what a reader must know. `options` go to `intake.read_survey`.
 
     Raises
     ------
@@ -57,10 +56,10 @@ def read(request: Request, profile: Profile, today: date) -> tuple[list[Area], l
     """
     problems: list[Problem] = []
     areas: list[Area] = []
-    names = _names(request.areas)
-    for path, name in zip(request.areas, names, strict=True):
+    names = _names(paths)
+    for path, name in zip(paths, names, strict=True):
         try:
-            survey = _survey(path, request, profile, today)
+            survey = _survey(path, profile, today, options)
         except InputRefused as refused:
             problems += [replace(one, file=_placed(one.file, path, name)) for one in refused.problems]
             continue
@@ -83,7 +82,7 @@ def _placed(file: str, path: Path, name: str) -> str:
     return f"{name}/{file}" if path.is_dir() and file else (name if file in ("", path.name) else file)
 
 
-def _survey(path: Path, request: Request, profile: Profile, today: date) -> Survey:
+def _survey(path: Path, profile: Profile, today: date, options: Mapping[str, Any]) -> Survey:
     files = [path]
     if path.is_dir():
         files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
@@ -97,11 +96,8 @@ def _survey(path: Path, request: Request, profile: Profile, today: date) -> Surv
         files,
         profile=profile,
         today=today,
-        column_map=request.column_map,
-        crs=request.crs,
-        order=request.order,
-        metric_crs=request.metric_crs,
         simulated=any("simulated" in one.name.lower() for one in (path, *files)),
+        **options,
     )
 
 

@@ -215,7 +215,7 @@ class _Drawn:
         if known is not None:
             return known
         total = sum(s * base for s, base in zip(self.strengths[d], self.bases[n], strict=True) if s > 0)
-        level = np.clip(np.rint(np.asarray(total) * LEVELS), 0, LEVELS).astype(np.int32)
+        level: NDArray[np.int32] = np.clip(np.rint(np.asarray(total) * LEVELS), 0, LEVELS).astype(np.int32)
         if self.known:
             self.levels[n] = level
         return level
@@ -312,7 +312,7 @@ def _log_matched(drawn: _Drawn, d: int, n: int, strikes: Ints, case: _Records) -
     unseen = 1.0 - c + c * free[:, None, :]
     odds = c / unseen
     weight = density[:, :, None, :] * odds[:, None, :, :]
-    flat = weight.reshape(*weight.shape[:2], -1)
+    flat = weight.reshape(*weight.shape[:2], unseen[0].size)
     return np.log(unseen).sum(axis=0).ravel(), matching_sums(flat)
 
 

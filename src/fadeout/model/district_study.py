@@ -38,13 +38,14 @@ Array = NDArray[np.float64]
 GRID = Grid(20, 20, 50.0)
 DETECTION = 0.95  # of the finished areas
 ERROR_M = 200.0  # stated for each record
+WIDE = {"strikes": 2.0, "items": 0.6, "shape": 0.4, "background": 2.0, "footprints": 6.0}
 PRIOR = Prior(
     strikes_per_km2=2.0,
     items_per_strike=20.0,
     items_shape=1.0,
     background_per_km2=0.5,
     footprints=(Footprint(60, 60), Footprint(120, 60), Footprint(120, 60, bearing_deg=90)),
-    learned=Learning(strikes=2.0, items=0.6, shape=0.4, background=2.0, footprints=6.0),
+    learned=Learning(**WIDE),
 )
 NEXT_SEARCHED = 0.25  # share of the next area's boxes (of 2 × 2 cells) that were searched, at NEXT_DETECTION
 NEXT_DETECTION = 0.8
@@ -79,20 +80,18 @@ class Studied:
 def simulated(seed: int, areas: int, records: int = 3) -> tuple[TrueDistrict, list[FinishedArea]]:
     """Draw a district from what is believed before, and its finished areas."""
     rng = np.random.default_rng(seed)
-    learned = PRIOR.learned
-    assert learned.strikes and learned.items and learned.shape and learned.background and learned.footprints
-    weights = rng.dirichlet(learned.footprints * np.full(len(PRIOR.footprints), 1 / len(PRIOR.footprints)))
+    weights = rng.dirichlet(WIDE["footprints"] * np.full(len(PRIOR.footprints), 1 / len(PRIOR.footprints)))
     believed = replace(
         PRIOR,
         items_per_strike=PRIOR.items_per_strike
-        * float(rng.lognormal(-(learned.items**2) / 2, learned.items)),
-        items_shape=PRIOR.items_shape * float(rng.lognormal(0.0, learned.shape)),
+        * float(rng.lognormal(-(WIDE["items"] ** 2) / 2, WIDE["items"])),
+        items_shape=PRIOR.items_shape * float(rng.lognormal(0.0, WIDE["shape"])),
         background_per_km2=PRIOR.background_per_km2
-        * float(rng.gamma(learned.background) / learned.background),
+        * float(rng.gamma(WIDE["background"]) / WIDE["background"]),
         footprints=tuple(replace(f, weight=float(w)) for f, w in zip(PRIOR.footprints, weights, strict=True)),
     )
     true = TrueDistrict(
-        mean_strikes=PRIOR.strikes_per_km2 * float(rng.gamma(learned.strikes) / learned.strikes),
+        mean_strikes=PRIOR.strikes_per_km2 * float(rng.gamma(WIDE["strikes"]) / WIDE["strikes"]),
         alike=float(np.clip(rng.lognormal(math.log(ALIKE), ALIKE_SPREAD), 0.2, 50.0)),
         prior=believed,
         credible=float(rng.random()),
@@ -127,7 +126,8 @@ def study(
     true, finished = simulated(seed, areas)
     pooled = pool(finished, PRIOR, seed=seed, sweeps=sweeps, threads=threads)
     learned = learn(pooled)
-    assert learned.credible is not None and learned.scale is not None
+    assert learned.credible is not None
+    assert learned.scale is not None
     pairs = {
         "strikes": (learned.mean_strikes, true.mean_strikes),
         "items": (learned.items, true.prior.items_per_strike),
@@ -187,9 +187,10 @@ def _scores(
     """Log score of the next area's items remaining, under the district's prior and under the wide one."""
     rng = np.random.default_rng([seed, 1])
     boxes = rng.random((GRID.rows // 2, GRID.cols // 2)) < NEXT_SEARCHED
-    effort = NEXT_DETECTION * np.kron(boxes, np.ones((2, 2)))
+    effort = np.asarray(NEXT_DETECTION * np.kron(boxes, np.ones((2, 2))), dtype=np.float64)
     stated, truth = _area(true, effort, 3, rng)
-    assert learned.credible is not None and learned.scale is not None
+    assert learned.credible is not None
+    assert learned.scale is not None
     told = tuple(
         replace(one, credibility=learned.credible.mean, position_error_m=ERROR_M * _middle(learned))
         for one in stated

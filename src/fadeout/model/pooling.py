@@ -221,21 +221,21 @@ def _searches(
             _add(ways, stated, known.detected, col, shape)
             found_by.append(np.full(len(area.finds), -1, dtype=np.int64))
         missed_by.append(missed)
-    reports = {int(m[a.effort.reports]) for a, m in _with_reports(areas, of)}
+    reports = {int(mine[number]) for number, mine in _with_reports(areas, of)}
     most = min((area.effort.most for area in areas if isinstance(area.effort, Searches)), default=1.0)
     return Searches(
         methods=methods,
         covered=tuple(Coverage(share, passes) for passes, share in ways.items()),
         found_by=np.concatenate(found_by),
-        missed_by=np.concatenate(missed_by),  # type: ignore[arg-type]  # fractions, as `Searches` says
+        missed_by=np.concatenate(missed_by),
         reports=min(reports, default=None),
         most=most,
     )
 
 
-def _with_reports(areas: Sequence[FinishedArea], of: Sequence[Ints]) -> list[tuple[FinishedArea, Ints]]:
+def _with_reports(areas: Sequence[FinishedArea], of: Sequence[Ints]) -> list[tuple[int, Ints]]:
     return [
-        (area, mine)
+        (area.effort.reports, mine)
         for area, mine in zip(areas, of, strict=True)
         if isinstance(area.effort, Searches) and area.effort.reports is not None
     ]
