@@ -20,7 +20,9 @@ from fadeout.model.pooling import FinishedArea, pool, side_by_side
 
 GRID = Grid(5, 5, 30.0)
 SHAPES = (Footprint(30, 30),)
-EDGE = 3  # cells of one reach: strikes may be centred outside, where nobody searched; the enumeration is told so
+EDGE = (
+    3  # cells of one reach: strikes may be centred outside, where nobody searched; the enumeration is told so
+)
 DETECTION = 0.9
 BELIEVED = Prior(8.0, 12.0, 1.0, 1.0, SHAPES, learned=Learning(strikes=2.0))
 AREAS = (  # finds, and the place of the area's one record
@@ -54,9 +56,7 @@ def likelihood(finds, place):
             for n, credibility in enumerate((1e-9, 1.0 - 1e-9)):
                 error = 60.0 * float(scale)
                 record = RecordedStrike(place[0] + EDGE, place[1] + EDGE, error, credibility)
-                prior = replace(
-                    BELIEVED, strikes_per_km2=float(rate), recorded=(record,), learned=Learning()
-                )
+                prior = replace(BELIEVED, strikes_per_km2=float(rate), recorded=(record,), learned=Learning())
                 exact = Shared(Case(*effort.shape, GRID.cell_m, prior, effort, found))
                 Shared._all, Shared._places = exact._templates(), exact._places
                 out[r, s, n] = np.exp([part["log"] for part in exact.parts]).sum()
@@ -74,7 +74,9 @@ def exact():
     for alike in ALIKE_GRID:
         for m, middle in enumerate(log_mean):
             share = stats.gamma(alike, scale=math.exp(middle) / alike).pdf(RATES) * RATES
-            given = [np.tensordot(share, area, axes=1) for area in areas]  # ∫ over rates, even in their logarithm
+            given = [
+                np.tensordot(share, area, axes=1) for area in areas
+            ]  # ∫ over rates, even in their logarithm
             both = math.exp(prior_mean[m]) * math.exp(-((math.log(alike / ALIKE) / ALIKE_SPREAD) ** 2) / 2)
             for c in CREDIBLE:
                 one = [(1 - c) * each[:, 0] + c * each[:, 1] for each in given]

@@ -41,8 +41,8 @@ DRAWS = 400  # of the fit that are looked at, evenly spaced
 LEVELS = 1024  # of exposure, at which 1 − (b/(b + e))^a is tabulated
 ALIKE = 2.0  # κ before any data: median (assumed) ...
 ALIKE_SPREAD = 1.0  # ... and standard deviation of its logarithm (assumed)
-ALIKE_GRID = np.geomspace(0.2, 50.0, 15)
-MEAN_POINTS = 64
+ALIKE_GRID = np.geomspace(0.2, 50.0, 12)
+MEAN_POINTS = 48
 CREDIBLE = (np.arange(20) + 0.5) / 20  # chance that a record is true; all equally likely before (Beta(1, 1))
 SCALES = np.geomspace(0.25, 4.0, 9)  # of stated position errors
 SCALE_SPREAD = 0.7  # standard deviation of its logarithm before any data (assumed): 90 % within 0.3 and 3.2
@@ -144,17 +144,22 @@ def learn(pooled: Pooled, *, default_credibility: float = 0.5, progress: Progres
     cases = [_records_of(area, drawn.lattice[n], odds) for n, area in enumerate(pooled.areas)]
     some = any(case is not None for case in cases)
     log_records = _log_records() if some else np.zeros(1)
+    prior = np.exp(log_records[:, None] + log_prior[None, :])
     first: list[Array] = []
     second: list[Array] = []
     log_weight = np.empty(len(drawn.chosen))
     for d in range(len(drawn.chosen)):
-        logs = log_records[:, None] + log_prior[None, :]
+        density, whole = prior.copy(), 0.0
         for n, case in enumerate(cases):
-            logs = logs + _log_area(drawn, d, n, case, mean_grid)
-        whole = float(logsumexp(logs))
-        share = np.exp(logs - whole)
-        first.append(share.sum(axis=0))
-        second.append(share.sum(axis=1))
+            likely, log_scale = _area(drawn, d, n, case, mean_grid)
+            density *= likely
+            top = float(density.max())
+            density /= top  # so that many areas do not fall below what numbers can hold
+            whole += log_scale + math.log(top)
+        total = float(density.sum())
+        first.append(density.sum(axis=0) / total)
+        second.append(density.sum(axis=1) / total)
+        whole += math.log(total)
         log_weight[d] = whole - drawn.log_proposal(d)
         report((d + 1) / len(drawn.chosen), "strikes of each area")
     weight = _truncated(log_weight)
@@ -268,17 +273,16 @@ def _records_of(area: FinishedArea, lattice: Lattice, odds: Array) -> _Records |
     return _Records(area, places(area.recorded, lattice, SCALES), scaled / (1 + scaled))
 
 
-def _log_area(drawn: _Drawn, d: int, n: int, case: _Records | None, mean_grid: Array) -> Array:
-    """Log density of one area's strikes in a draw, (cases or 1, points)."""
+def _area(drawn: _Drawn, d: int, n: int, case: _Records | None, mean_grid: Array) -> tuple[Array, float]:
+    """Density of one area's strikes in a draw, (cases or 1, points), without a factor whose logarithm is given too."""
     strikes = drawn.of(d, n)
     ground = float(drawn.ground[d, n])
-    if case is None:
-        return _log_counts(np.array([len(strikes)]), ground, mean_grid)
-    log_none, sums = _log_matched(drawn, d, n, strikes, case)
-    counts = len(strikes) - np.arange(len(sums))
-    logs = _log_counts(counts, ground, mean_grid)
-    top = logs.max(axis=0)
-    return np.asarray(log_none[:, None] + top + np.log(np.maximum(sums.T @ np.exp(logs - top), 1e-300)))
+    log_none, sums = np.zeros(1), np.ones((1, 1))
+    if case is not None:
+        log_none, sums = _log_matched(drawn, d, n, strikes, case)
+    logs = _log_counts(len(strikes) - np.arange(len(sums)), ground, mean_grid)
+    top, most = float(logs.max()), float(log_none.max())
+    return (sums.T * np.exp(log_none - most)[:, None]) @ np.exp(logs - top), top + most
 
 
 def _log_counts(counts: Ints, ground: float, mean_grid: Array) -> Array:
