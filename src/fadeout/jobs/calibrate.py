@@ -21,7 +21,8 @@ from typing import Any
 from fadeout.errors import AreaTooLarge, InputRefused, Problem
 from fadeout.jobs import district_numbers, district_profile, finished, gridding, phrasing
 from fadeout.jobs.finished import Area
-from fadeout.model import district, pooling
+from fadeout.model import Diagnostics, district, pooling
+from fadeout.model.convergence import EFFECTIVE_LEARNED, EFFECTIVE_STRIKES, R_HAT_LIMIT
 from fadeout.records import profile as profiles
 from fadeout.records.profile import FIXED, Profile
 
@@ -121,13 +122,13 @@ def calibrate(
         progress=lambda share, words: tell(f"comparing the areas: {words}", 0.85 + 0.14 * share),
     )
     numbers = district_numbers.numbers(learned, profile, pooled)
-    diagnostics = pooled.posterior.diagnostics
-    notes += _notes(areas, learned, diagnostics.converged, diagnostics.words)
-    summary = _summary(request, base, areas, learned, numbers, notes, pooled)
+    faults = _faults(pooled.posterior.diagnostics)
+    notes += _notes(areas, learned, faults)
+    summary = _summary(request, base, areas, learned, numbers, notes, pooled, not faults)
     tell("writing the profile", 0.99)
     _write(request.out, district_profile.text(profile, learned, summary))
     tell("done", 1.0)
-    return Calibrated(summary, in_words(summary, request.out), diagnostics.converged)
+    return Calibrated(summary, in_words(summary, request.out), not faults)
 
 
 def opened(profile: Profile) -> Profile:
@@ -190,14 +191,28 @@ def _check_memory(areas: Sequence[pooling.FinishedArea], profile: Profile, memor
 # ---- what is told
 
 
-def _notes(areas: Sequence[Area], learned: district.District, agreed: bool, words: str) -> list[str]:
+def _faults(fit: Diagnostics) -> list[str]:
+    """What keeps the fit's chains from agreeing on what is learned; the total remaining is not asked for here."""
+    faults = []
+    for name, r_hat, size, asked in (
+        ("number of strikes", fit.r_hat_strikes, fit.ess_strikes, EFFECTIVE_STRIKES),
+        ("numbers learned", fit.r_hat_learned, fit.ess_learned, EFFECTIVE_LEARNED),
+    ):
+        if not r_hat <= R_HAT_LIMIT:
+            faults.append(f"R-hat of the {name} {r_hat:.2f}, at most {R_HAT_LIMIT:g} asked")
+        if not size >= asked:
+            faults.append(f"{size:.0f} independent draws of the {name}, {asked:.0f} asked")
+    return faults
+
+
+def _notes(areas: Sequence[Area], learned: district.District, faults: Sequence[str]) -> list[str]:
     notes = []
     if len(areas) < 2:
         notes.append(
             "one area says nothing of how areas differ: the variation between areas is what was assumed"
         )
-    if not agreed:
-        notes.append(f"the fit's chains did not agree, so do not rely on these numbers: {words.rstrip('.')}")
+    if faults:
+        notes.append(f"the fit's chains did not agree, so do not rely on these numbers: {'; '.join(faults)}")
     if learned.effective < FEW_DRAWS:
         notes.append(
             f"the areas differ so much that the fit's draws are worth {learned.effective:.0f} only: "
@@ -220,8 +235,9 @@ def _summary(
     numbers: Sequence[Mapping[str, Any]],
     notes: Sequence[str],
     pooled: pooling.Pooled,
+    agreed: bool,
 ) -> dict[str, Any]:
-    diagnostics = pooled.posterior.diagnostics
+    fitted = pooled.posterior.diagnostics
     return {
         "schema": "fadeout-calibrate/1",
         "stamps": finished.stamps(areas),
@@ -243,8 +259,10 @@ def _summary(
         ],
         "numbers": list(numbers),
         "fit": {
-            "agreed": diagnostics.converged,
-            "words": diagnostics.words,
+            "agreed": agreed,
+            "sweeps": fitted.sweeps,
+            "r_hat_strikes": round(fitted.r_hat_strikes, 3),
+            "r_hat_learned": round(fitted.r_hat_learned, 3),
             "draws_worth": round(learned.effective, 1),
         },
         "notes": list(notes),

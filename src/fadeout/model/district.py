@@ -37,7 +37,7 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Progress = Callable[[float, str], None]
 
-DRAWS = 400  # of the fit that are looked at, evenly spaced
+DRAWS = 1000  # of the fit that are looked at, evenly spaced
 LEVELS = 1024  # of exposure, at which 1 − (b/(b + e))^a is tabulated
 ALIKE = 2.0  # κ before any data: median (assumed) ...
 ALIKE_SPREAD = 1.0  # ... and standard deviation of its logarithm (assumed)
