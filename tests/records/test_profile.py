@@ -185,3 +185,19 @@ def test_the_shipped_learning_profile_opens_what_the_default_holds_fixed() -> No
     assert {n: m.detection for n, m in learning.methods.items()} == {
         n: m.detection for n, m in default.methods.items()
     }
+
+
+def test_stated_credibilities_move_by_the_profiles_factor_of_odds_and_others_are_its_default() -> None:
+    profile = profiles.load().model_copy(update={"credibility_odds_factor": 3.0})
+    assert profile.believed(None) == profile.default_credibility
+    assert profile.believed(0.5) == pytest.approx(0.75)
+    assert (profile.believed(0.0), profile.believed(1.0)) == (0.0, 1.0)
+
+
+def test_a_profile_that_says_nothing_of_records_takes_them_as_they_stand(tmp_path: Path) -> None:
+    text = SHIPPED.read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if not line.startswith(("position_error_f", "credibility_o"))]
+    assert len(kept) == len(text.splitlines()) - 2
+    (tmp_path / "older.toml").write_text("\n".join(kept), encoding="utf-8")
+    older = profiles.load(tmp_path / "older.toml")
+    assert (older.position_error_factor, older.believed(0.3)) == (1.0, pytest.approx(0.3))
