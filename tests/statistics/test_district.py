@@ -176,3 +176,11 @@ def test_matchings_are_those_that_counting_gives():
     both = sum(w[i, 0] * w[j, 1] for i in range(3) for j in range(3) if i != j)
     assert np.allclose(matching_sums(weight)[:, 0], [1.0, w.sum(), both])
     assert np.allclose(matching_sums(weight.transpose(1, 0, 2))[:, 0], [1.0, w.sum(), both])
+
+
+def test_many_records_and_many_strikes_count_single_matches_rightly_and_pairs_at_least():
+    weight = np.full((11, 12, 1), 0.1)
+    sums = matching_sums(weight)[:, 0]
+    pairs = math.comb(11, 2) * 12 * 11 * 0.01
+    assert np.isclose(sums[1], 13.2)
+    assert pairs <= sums[2] <= pairs * 12 / 11 + 1e-9
