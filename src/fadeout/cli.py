@@ -108,6 +108,26 @@ def _options(
 
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same inputs and seed give the same figures.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON instead of words.")]
+ColumnMap = Annotated[
+    Path | None,
+    typer.Option("--map", metavar="TOML", help="Column map that renames foreign layers, columns and values."),
+]
+Crs = Annotated[
+    str | None,
+    typer.Option("--crs", metavar="CRS", help="CRS of inputs that state none, such as EPSG:4326."),
+]
+Order = Annotated[
+    str,
+    typer.Option("--order", metavar="ORDER", help="lat,lon where a file's first coordinate is the latitude."),
+]
+MetricCrs = Annotated[
+    str | None,
+    typer.Option("--metric-crs", metavar="CRS", help="CRS in metres to compute in; UTM if not given."),
+]
+CellSide = Annotated[
+    float | None,
+    typer.Option("--cell", metavar="M", min=0.5, help="Side of a grid cell in metres; chosen if not given."),
+]
 
 
 @app.command(
@@ -138,12 +158,7 @@ def assess(
             help="The programme's profile, or 'learning'; the shipped one if not given.",
         ),
     ] = None,
-    cell: Annotated[
-        float | None,
-        typer.Option(
-            "--cell", metavar="M", min=0.5, help="Side of a grid cell in metres; chosen if not given."
-        ),
-    ] = None,
+    cell: CellSide = None,
     confidence: Annotated[
         float | None,
         typer.Option(
@@ -155,26 +170,10 @@ def assess(
     ] = None,
     seed: Seed = 1,
     as_json: Json = False,
-    column_map: Annotated[
-        Path | None,
-        typer.Option(
-            "--map", metavar="TOML", help="Column map that renames foreign layers, columns and values."
-        ),
-    ] = None,
-    crs: Annotated[
-        str | None,
-        typer.Option("--crs", metavar="CRS", help="CRS of inputs that state none, such as EPSG:4326."),
-    ] = None,
-    order: Annotated[
-        str,
-        typer.Option(
-            "--order", metavar="ORDER", help="lat,lon where a file's first coordinate is the latitude."
-        ),
-    ] = "auto",
-    metric_crs: Annotated[
-        str | None,
-        typer.Option("--metric-crs", metavar="CRS", help="CRS in metres to compute in; UTM if not given."),
-    ] = None,
+    column_map: ColumnMap = None,
+    crs: Crs = None,
+    order: Order = "auto",
+    metric_crs: MetricCrs = None,
     stamp: Annotated[
         str,
         typer.Option(
@@ -261,38 +260,17 @@ def calibrate(
             "--profile", metavar="TOML", help="What is believed before the areas; 'learning' if not given."
         ),
     ] = None,
-    cell: Annotated[
-        float | None,
-        typer.Option(
-            "--cell", metavar="M", min=0.5, help="Side of a grid cell in metres; chosen if not given."
-        ),
-    ] = None,
+    cell: CellSide = None,
     sweeps: Annotated[
         int | None,
         typer.Option("--sweeps", min=50, help="Sweeps of each chain; until the chains agree if not given."),
     ] = None,
     seed: Seed = 1,
     as_json: Json = False,
-    column_map: Annotated[
-        Path | None,
-        typer.Option(
-            "--map", metavar="TOML", help="Column map that renames foreign layers, columns and values."
-        ),
-    ] = None,
-    crs: Annotated[
-        str | None,
-        typer.Option("--crs", metavar="CRS", help="CRS of inputs that state none, such as EPSG:4326."),
-    ] = None,
-    order: Annotated[
-        str,
-        typer.Option(
-            "--order", metavar="ORDER", help="lat,lon where a file's first coordinate is the latitude."
-        ),
-    ] = "auto",
-    metric_crs: Annotated[
-        str | None,
-        typer.Option("--metric-crs", metavar="CRS", help="CRS in metres to compute in; UTM if not given."),
-    ] = None,
+    column_map: ColumnMap = None,
+    crs: Crs = None,
+    order: Order = "auto",
+    metric_crs: MetricCrs = None,
 ) -> None:
     """Learn from finished areas what to believe of the next ones, and write it as a profile.
 
