@@ -45,6 +45,7 @@ ALIKE_GRID = np.geomspace(0.2, 50.0, 12)
 MEAN_POINTS = 48
 CREDIBLE = (np.arange(20) + 0.5) / 20  # chance that a record is true; all equally likely before (Beta(1, 1))
 SCALES = np.geomspace(0.25, 4.0, 9)  # of stated position errors
+FINE = 10  # places within a point's bin, over which its weight is spread where quantiles are asked for
 SCALE_SPREAD = 0.7  # standard deviation of its logarithm before any data (assumed): 90 % within 0.3 and 3.2
 
 
@@ -349,6 +350,17 @@ def _log_records() -> Array:
 # ---- the district
 
 
+def _spread(points: Array, weight: Array) -> Weighed:
+    """Even points as bins, each weight spread over its bin, so that quantiles reach the bins' ends."""
+    within = ((np.arange(FINE) + 0.5) / FINE - 0.5) * (points[1] - points[0])
+    return Weighed((points[:, None] + within).ravel(), np.repeat(weight / FINE, FINE))
+
+
+def _even_in_logs(points: Array, weight: Array) -> Weighed:
+    fine = _spread(np.log(points), weight)
+    return Weighed(np.exp(fine.values), fine.weights)
+
+
 def _district(
     pooled: Pooled, drawn: _Drawn, mean_grid: Array, weight: Array, first: Array, second: Array, some: bool
 ) -> District:
@@ -373,8 +385,8 @@ def _district(
             for m, method in enumerate(methods)
             if method.certainty is not None
         ),
-        credible=None if cases is None else Weighed(CREDIBLE, cases.sum(axis=1)),
-        scale=None if cases is None else Weighed(SCALES, cases.sum(axis=0)),
+        credible=None if cases is None else _spread(CREDIBLE, cases.sum(axis=1)),
+        scale=None if cases is None else _even_in_logs(SCALES, cases.sum(axis=0)),
         records=sum(len(area.recorded) for area in pooled.areas),
         areas=tuple(
             AreaTaught(float(weight @ drawn.strikes[:, n]), float(weight @ drawn.ground[:, n]))
