@@ -12,7 +12,6 @@ are independent, and each may be weighed, resampled and moved alone (resample-mo
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -293,12 +292,9 @@ class Group:
         few = max(100, int(len(self.log_weight) * SUMMED / work))
         return np.full(few, 1.0 / few), taken(self.swarm, self.draw(rng, few))
 
-    def copy(self, ground: Ground) -> Group:
-        """The same over another ground; particles, which are moved in place, are its own."""
-        other = copy.copy(self)
-        other.ground, other.owned = ground, list(self.owned)
-        other.swarm = Swarm(*(column.copy() for column in self.swarm))
-        return other
+    def part(self, ground: Ground, chosen: Ints) -> Group:
+        """Only the chosen particles, over another ground."""
+        return Group(self.places, taken(self.swarm, chosen), self.log_weight[chosen], ground, self.owned)
 
 
 def taken(swarm: Swarm, chosen: Ints) -> Swarm:

@@ -36,7 +36,7 @@ from fadeout.model.groups import AtOnce
 from fadeout.model.parting import Parting
 from fadeout.model.posterior import Posterior
 from fadeout.model.refitting import Step, fit_again
-from fadeout.model.states import items_of_record, states_of
+from fadeout.model.states import affordable, items_of_record, states_of
 from fadeout.model.strand import Strand
 from fadeout.model.vacant import Powers
 
@@ -47,7 +47,6 @@ T = TypeVar("T")
 PARTICLES = 1000
 DRAWS = 1000  # of totals, over all states
 SETTLE = 3  # sweeps that bring particles from their draws' numbers to those of their state
-SPLIT = 8  # states, at least, once a box stopped at its find is added, each with a share covered of its own
 DEGENERATE = 0.05  # effective share of particles below which one step was too much for them (assumed)
 MOVED = 0.3  # effective share of the states or of their draws below which what is learned moved too far (assumed)
 GROWN = 0.5  # finds added, as a share of those fitted, above which a refit is due (assumed)
@@ -129,7 +128,7 @@ class Running:
             Particles of each group of finds over all states, taken evenly from the kept draws.
         states : int, optional
             States that stand for what was learned and for stopped boxes' shares; by default 4 to 16, by the area's
-            size, and one where draws do not differ in these.
+            size. One does where draws do not differ in these, until a box stopped at its find is added.
         seed : int
             Same posterior, same steps and same seed give the same estimates.
 
@@ -164,7 +163,8 @@ class Running:
 
     def _begin_states(self, wanted: int | None, rng: np.random.Generator) -> None:
         posterior, prior, lattice = self.posterior, self.posterior.prior, self.posterior.lattice
-        states = states_of(posterior, wanted)
+        self.wanted = affordable(posterior) if wanted is None else wanted
+        states = states_of(posterior, self.wanted)
         kinds = [(state.shape, state.rate) for state in states]
         kinds += [items_of_record(record, state, prior) for record in prior.recorded for state in states]
         powers = Powers(lattice, self.side, self.detection, kinds)
@@ -200,14 +200,18 @@ class Running:
         weights = np.exp(logs - logs.max())
         return np.asarray(weights / weights.sum())
 
-    def _split(self) -> None:
+    def _split(self, wanted: int) -> None:
         """Stand with several states where there were few, so that each may have a share covered of its own."""
-        while len(self.strands) < SPLIT:
-            children = self.rng.spawn(len(self.strands))
-            self.strands += [
-                strand.copy(child) for strand, child in zip(self.strands, children, strict=True)
+        parts = -(-wanted // len(self.strands))
+        if parts > 1:
+            children = self.rng.spawn(len(self.strands) * parts)
+            self.strands = [
+                strand.part(n, parts, children[s * parts + n])
+                for s, strand in enumerate(self.strands)
+                for n in range(parts)
             ]
-        self._share_work()
+            self._share_work()
+            self._each(lambda strand, _: strand.sum_anew())
 
     # ---- steps
 
@@ -251,9 +255,9 @@ class Running:
         numbers = tuple(range(len(self.finds), len(self.finds) + len(places)))
         if len(row):
             self.steps.append(Step(covered, detection, method, numbers, stopped))
-        if stopped and len(self.strands) < SPLIT:
-            self._split()
-        quantiles = (self.rng.permutation(len(self.strands)) + self.rng.random()) / len(self.strands)
+        if stopped:
+            self._split(self.wanted)
+        quantiles = (self.rng.permutation(len(self.strands)) + 0.5) / len(self.strands)
 
         def work(strand: Strand, n: int) -> None:
             p = detection if method is None else float(strand.ground.state.detection[method])

@@ -66,13 +66,17 @@ def differ(posterior: Posterior) -> bool:
     return moved or bool(posterior.draws_taken.box_keep.shape[1])
 
 
-def states_of(posterior: Posterior, most: int | None = None) -> list[State]:
+def affordable(posterior: Posterior) -> int:
+    """How many states the size of the area lets one have."""
+    templates = math.prod(posterior.lattice.shape) * len(posterior.lattice)
+    return int(np.clip(WORK // templates, LEAST, MOST))
+
+
+def states_of(posterior: Posterior, wanted: int) -> list[State]:
     """Part the draws into groups and give the state that stands for each; one state where draws do not differ."""
     draws = posterior.draws_taken
     if not differ(posterior):
         return [_state(posterior, np.arange(draws.count))]
-    templates = math.prod(posterior.lattice.shape) * len(posterior.lattice)
-    wanted = int(np.clip(WORK // templates, LEAST, MOST)) if most is None else most
     table = _figures(posterior)
     groups = [np.arange(draws.count)]
     while len(groups) < wanted:

@@ -55,22 +55,32 @@ class Strand:
                 self.owner[m] = group
             if sweeps:
                 group.refresh(self.rng, self.pool, None, sweeps)
-            self._enter(group)
-        for n in range(len(self.ground.records)):
-            self._enter_record(n)
+        self.sum_anew()
 
-    def copy(self, rng: np.random.Generator) -> Strand:
-        """The same state once more, to be told apart by what comes next."""
+    def part(self, n: int, parts: int, rng: np.random.Generator) -> Strand:
+        """The same state with one in so many of its particles, to be told from the others by what comes next.
+
+        What it left must be summed anew (`sum_anew`).
+        """
         other = copy.copy(self)
-        other.rng, other.ground = rng, self.ground.copy()
-        other.groups = [group.copy(other.ground) for group in self.groups]
+        chosen = np.arange(n, self.particles, parts)
+        other.rng, other.ground, other.particles = rng, self.ground.copy(), len(chosen)
+        other.groups = [group.part(other.ground, chosen) for group in self.groups]
         of = {id(group): mine for group, mine in zip(self.groups, other.groups, strict=True)}
         other.owner = [None if group is None else of[id(group)] for group in self.owner]
         other.thrown = self.thrown.copy()
-        for name in ("_mean", "_log_none", "_log_no_find"):
-            setattr(other, name, getattr(self, name).copy())
-        other._record_sums, other._record_drawn = list(self._record_sums), list(self._record_drawn)
         return other
+
+    def sum_anew(self) -> None:
+        """Sum up all groups and records."""
+        self._mean, self._log_none = np.zeros_like(self._mean), np.zeros_like(self._log_none)
+        self._log_no_find = np.zeros_like(self._log_no_find)
+        self._record_sums = [None] * len(self.ground.records)
+        self._record_drawn = [None] * len(self.ground.records)
+        for group in self.groups:
+            self._enter(group)
+        for n in range(len(self.ground.records)):
+            self._enter_record(n)
 
     # ---- more search
 
