@@ -113,10 +113,14 @@ def walk(running, steps_taken, finds_alone, method):
     search = {"method": 0} if method else {"detection": DETECTION}
     timed = {name: [] for name in ("negative box", "box with a find", "box left at its find", "find alone")}
     for n, (mask, found) in enumerate(steps(running, rng, steps_taken)):
-        stopped = bool(found) and method and len(timed["box with a find"]) > len(timed["box left at its find"])
+        stopped = (
+            bool(found) and method and len(timed["box with a find"]) > len(timed["box left at its find"])
+        )
         kind = "negative box" if not found else "box left at its find" if stopped else "box with a find"
         timed[kind].append(
-            clocked(lambda m=mask, f=found, s=stopped: running.add_box(m, finds=f, stopped=s, count=20, **search))
+            clocked(
+                lambda m=mask, f=found, s=stopped: running.add_box(m, finds=f, stopped=s, count=20, **search)
+            )
         )
         if n % 2 == 0 and len(timed["find alone"]) < finds_alone:
             row, col = running.finds[rng.integers(len(running.finds))]
@@ -143,7 +147,10 @@ def compare(now, again, second, grid):
                 tuple(int(v) for v in np.quantile(one.draw_totals(mask, 4000), [0.05, 0.95])) for one in (again, second)
             )],
         }  # fmt: skip
-    for name, one in (("largest_difference_of_p_any", now.p_any_remaining), ("refits", second.p_any_remaining)):
+    for name, one in (
+        ("largest_difference_of_p_any", now.p_any_remaining),
+        ("refits", second.p_any_remaining),
+    ):
         difference = np.abs(one - again.p_any_remaining)
         out[name] = [round(float(difference.max()), 3), round(float(np.quantile(difference, 0.999)), 4)]
     return out

@@ -38,6 +38,18 @@ class Sums:
     log_no_find: Array
 
 
+def _extent(kernels: Array) -> Ints:
+    """How far each kernel reaches down and across, but for the last 1e-6 of it, shape (J, 2)."""
+    reach = kernels.shape[1] // 2
+    out = np.empty((len(kernels), 2), dtype=np.int64)
+    for j, kernel in enumerate(kernels):
+        for axis in range(2):
+            line = kernel.sum(axis=1 - axis)
+            beyond = [float(line[: reach - n].sum() + line[reach + n + 1 :].sum()) for n in range(reach + 1)]
+            out[j, axis] = next(n for n in range(reach + 1) if beyond[n] <= 1e-6)
+    return out
+
+
 class RecordHere:
     """A recorded strike in one state: its places, credibility, and w, the chance that nothing was found of it."""
 
@@ -90,11 +102,13 @@ class Ground:
         self.lattice, self.side, self.detection = lattice, powers.side, powers.detection
         self.state, self.prior, self.shape, self.rate = state, prior, state.shape, state.rate
         self.powers, self.regions = powers, regions
+        self.share = 1.0  # of the work on all states that may go into this one
         self.strikes = 1.0  # factor of the state's strikes per km²
         self.stray = state.stray
         self.keep, self.passed = state.keep.copy(), state.passed.copy()
         self.exposure: Images = state.exposure
         self.kernels: Images = np.ascontiguousarray(lattice.kernels, dtype=np.float32)
+        self.extent = _extent(lattice.kernels)
         whole = Window(0, 0, *lattice.shape)
         self.free = Vacant(
             powers, whole, state.density[:, None, None], state.shape, state.rate, self.exposure
@@ -104,23 +118,37 @@ class Ground:
             RecordHere(record, support, items, state.weights, powers, self.exposure)
             for record, support, items in zip(prior.recorded, supports, own, strict=True)
         ]
-        self.shapes = np.array([shape for shape, _ in own] + [state.shape])  # by record; the last is free strikes'
+        self.shapes = np.array(
+            [shape for shape, _ in own] + [state.shape]
+        )  # by record; the last is free strikes'
         self.rates = np.array([rate for _, rate in own] + [state.rate])
         self.left_in = (regions * self.keep).astype(np.float32)
+        self.singles_in = (regions * self.keep).sum(
+            axis=(1, 2)
+        )  # Σ keep: items left there of one in each cell
         self.reached = [lattice.gather_all(mask * self.keep) for mask in regions]
         for vacant in self.vacants:
-            vacant.missed = np.array(
-                [vacant.missed_in(0, 0, self.exposure, share) for share in self.reached]
-            )
+            vacant.missed = np.array([vacant.missed_in(0, 0, self.exposure, share) for share in self.reached])
         grid, side = lattice.grid, self.side
         boxes = grid.rows // side, grid.cols // side
+        self.found = np.zeros(boxes)  # share of what lies in each box that a search of it would find
         self.mean, self.none, self.no_find = np.zeros(grid.shape), np.zeros(grid.shape), np.zeros(boxes)
         self._cache((slice(0, grid.rows), slice(0, grid.cols)), (slice(0, boxes[0]), slice(0, boxes[1])))
 
     def copy(self) -> Ground:
         """The same, apart from this one."""
         other = copy.copy(self)
-        for name in ("keep", "passed", "exposure", "left_in", "mean", "none", "no_find"):
+        for name in (
+            "keep",
+            "passed",
+            "exposure",
+            "left_in",
+            "singles_in",
+            "mean",
+            "none",
+            "no_find",
+            "found",
+        ):
             setattr(other, name, getattr(self, name).copy())
         other.reached = [share.copy() for share in self.reached]
         other.free = self.free.copy()
@@ -160,7 +188,7 @@ class Ground:
         touched = [
             g for g, mask in enumerate(self.regions) if self.reached[g][window].any() or mask[row, col].any()
         ]
-        vacants = self.vacants
+        vacants = [vacant for vacant in self.vacants if vacant.meets(change)]
         for g in touched:
             for vacant in vacants:
                 vacant.missed[g] -= vacant.missed_in(top, left, before, self.reached[g][window])
@@ -172,6 +200,8 @@ class Ground:
         lost = self.free.update(change)
         fell = np.zeros(len(self.records))
         for n, record in enumerate(self.records):
+            if not record.vacant.meets(change):
+                continue
             was = record.log_unfound()
             record.unseen -= record.vacant.update(change)
             fell[n] = record.log_unfound() - was
@@ -190,6 +220,7 @@ class Ground:
             if less.any():
                 exposing.stamp_cells(self.kernels, *places, less, self.reached[g])
                 self.left_in[g, row, col] = self.regions[g][row, col] * self.keep[row, col]
+                self.singles_in[g] += less.sum()
 
     def _around(self, row: Ints, col: Ints) -> tuple[Region, Region]:
         """Cells and boxes within two reaches of some cells."""
@@ -206,9 +237,10 @@ class Ground:
         """Sum anew what free strikes left in some cells and boxes, at the state's strikes per km²."""
         self.mean[cells] = self.free.mean(self.keep[cells], cells)
         self.none[cells] = self.free.left_in_cells(self.keep[cells], cells)
-        self.no_find[boxes] = self.free.left_in_boxes(self.keep_of(boxes), boxes)
+        self.found[boxes] = self._found_in(boxes)
+        self.no_find[boxes] = self.free.left_in_boxes(self.found[boxes], boxes)
 
-    def keep_of(self, boxes: Region) -> Array:
+    def _found_in(self, boxes: Region) -> Array:
         """Share of what lies in a box that a search of it would find, for some boxes."""
         side = self.side
         rows, cols = (slice(of.start * side, of.stop * side) for of in boxes)
@@ -232,14 +264,7 @@ class Ground:
     @property
     def log_no_find(self) -> Array:
         """Log P(a complete search finds nothing) per box."""
-        rows, cols = self.no_find.shape
-        found = self.keep_of((slice(0, rows), slice(0, cols)))
-        return np.asarray(-self.strikes * self.no_find - self.stray * self.side**2 * found)
-
-    @property
-    def singles_in(self) -> Array:
-        """Σ keep over each region: single items left there, times the background per cell."""
-        return np.asarray(self.left_in.sum(axis=(1, 2), dtype=np.float64))
+        return np.asarray(-self.strikes * self.no_find - self.stray * self.side**2 * self.found)
 
     def record_sums(self, n: int, chance: float) -> Sums:
         """What record n left, if nothing was found of it, which has this chance."""
@@ -251,7 +276,7 @@ class Ground:
             boxes,
             share * vacant.mean(keep, cells),
             np.log1p(-np.minimum(share * vacant.left_in_cells(keep, cells), 1.0 - 1e-9)),
-            np.log1p(-np.minimum(share * vacant.left_in_boxes(self.keep_of(boxes), boxes), 1.0 - 1e-9)),
+            np.log1p(-np.minimum(share * vacant.left_in_boxes(self.found[boxes], boxes), 1.0 - 1e-9)),
         )
 
     def record_sums_in(self, n: int) -> Array:

@@ -34,9 +34,7 @@ T = TypeVar("T")
 BLOCKS = 4  # blocks of particles moved side by side, whatever the threads
 HALF = 0.5  # effective share of the particles below which they are resampled
 SWEEPS = 1  # after each resampling and each find
-SUMMED = (
-    8_000_000  # kernel cells that one sum over a group's particles may touch; else evenly drawn particles do
-)
+SUMMED = 8_000_000  # kernel cells that sums over a group's particles may touch, over all states; else fewer particles do
 
 
 class Pool(Protocol):
@@ -80,7 +78,11 @@ class Group:
         """Whether nothing was found of each owned record, by particle, shape (P, owned)."""
         s = swarm or self.swarm
         used = np.where(s.finds > 0, s.record, FREE)
-        return np.stack([(used != m).all(axis=1) for m in self.owned], axis=1) if self.owned else np.ones((len(used), 0))
+        return (
+            np.stack([(used != m).all(axis=1) for m in self.owned], axis=1)
+            if self.owned
+            else np.ones((len(used), 0))
+        )
 
     def chance_unfound(self) -> Array:
         """P(nothing was found of it), by owned record."""
@@ -148,7 +150,9 @@ class Group:
         self.swarm = taken(self.swarm, chosen)
         self.log_weight = np.zeros(len(chosen))
 
-    def refresh(self, rng: np.random.Generator, pool: Pool, around: Ints | None, sweeps: int = SWEEPS) -> None:
+    def refresh(
+        self, rng: np.random.Generator, pool: Pool, around: Ints | None, sweeps: int = SWEEPS
+    ) -> None:
         """Resample if weights are uneven, then move the finds within a reach of some cells (n, 2), or all."""
         if self.effective < HALF:
             self.resample(rng)
@@ -230,12 +234,12 @@ class Group:
         def work(start: int, stop: int) -> tuple[Array, Array, Array]:
             mean, none, boxes = np.zeros(keep.shape), np.zeros(keep.shape), np.zeros(blocks)
             particles.sum_known(
-                ground.kernels, swarm, start, stop, weights, ground.exposure, ground.lattice.margin, keep,
+                ground.kernels, ground.extent, swarm, start, stop, weights, ground.exposure, ground.lattice.margin, keep,
                 ground.shapes, ground.rates, side, ground.detection, (r0, c0), mean, none, boxes,
             )  # fmt: skip
             if regions:
                 particles.shares_in_regions(
-                    ground.kernels, swarm, start, stop, ground.lattice.margin, left_in, shares
+                    ground.kernels, ground.extent, swarm, start, stop, ground.lattice.margin, left_in, shares
                 )
             return mean, none, boxes
 
@@ -287,9 +291,10 @@ class Group:
     def _fewer(self, rng: np.random.Generator) -> tuple[Array, Swarm]:
         """All particles with their weights, or evenly drawn ones where all of them would take too long."""
         work = int((self.swarm.finds > 0).sum()) * (2 * self.ground.lattice.reach + 1) ** 2
-        if work <= SUMMED:
+        most = SUMMED * self.ground.share
+        if work <= most:
             return self.weights, self.swarm
-        few = max(100, int(len(self.log_weight) * SUMMED / work))
+        few = max(int(100 * self.ground.share), 30, int(len(self.log_weight) * most / work))
         return np.full(few, 1.0 / few), taken(self.swarm, self.draw(rng, few))
 
     def part(self, ground: Ground, chosen: Ints) -> Group:
@@ -363,7 +368,9 @@ def _world(places: Ints, ground: Ground, owned: Sequence[int]) -> tuple[World, i
         for s in (ground.records[n].support for n in owned)
     ]
     records = _records(items, ground.prior, lattice, supports, [ground.records[n].recorded for n in owned])
-    records = records._replace(shape=ground.shapes[list(owned)].astype(np.float64), rate=ground.rates[list(owned)])
+    records = records._replace(
+        shape=ground.shapes[list(owned)].astype(np.float64), rate=ground.rates[list(owned)]
+    )
     room = idle_scratch(len(places), len(owned), ground.kernels.shape, 0, (0, 0))
     world = World(field, items, records, _no_boxes(), idle_state(0, 0), room)
     tabulate_all(world)

@@ -150,6 +150,7 @@ def move_particles(
 @compiled_fast
 def sum_known(
     kernels: Any,
+    extent: Any,
     swarm: Swarm,
     start: int,
     stop: int,
@@ -168,12 +169,13 @@ def sum_known(
 ) -> None:
     """Add weighted sums over particles: expected items left, P(none) − 1 by cell, and P(no find) − 1 by block of cells.
 
-    `mean` and `none` begin at the grid cell `corner`, which is the corner of a block of side × side cells.
+    `mean` and `none` begin at the grid cell `corner`, which is the corner of a block of side × side cells; `extent`
+    (J, 2) is how far each kernel reaches down and across.
     """
-    reach = kernels.shape[1] // 2
     high, wide = mean.shape
     log_none, log_boxes = np.zeros((high, wide), np.float32), np.zeros(boxes.shape, np.float32)
     share, lines = np.zeros(boxes.shape[1], np.float64), np.empty((4, wide), np.float32)
+    begun, ended = np.full(high, wide), np.zeros(high, np.int64)  # columns touched, by row
     for p in range(start, stop):
         if weight[p] <= 0.0:
             continue
@@ -185,21 +187,25 @@ def sum_known(
             b = rates[swarm.record[p, k]] + exposure[j, row, col]
             power = shapes[swarm.record[p, k]] + swarm.finds[p, k]
             row, col = row - margin - corner[0], col - margin - corner[1]
-            r0, r1 = max(0, row - reach), min(high, row + reach + 1)
-            if col + reach < 0 or col - reach >= wide or r1 <= r0:
+            r0, r1 = max(0, row - extent[j, 0]), min(high, row + extent[j, 0] + 1)
+            c0, c1 = max(0, col - extent[j, 1]), min(wide, col + extent[j, 1] + 1)
+            if c1 <= c0 or r1 <= r0:
                 continue
+            for r in range(r0, r1):
+                begun[r], ended[r] = min(begun[r], c0), max(ended[r], c1)
             low, last = min(low, r0), max(last, r1 - 1)
             add_strike(
-                kernels[j], row, col, power, b, weight[p], keep, side, detection, mean, log_none, log_boxes,
-                share, lines,
+                kernels[j], (r0, r1, c0, c1), row, col, power, b, weight[p], keep, side, detection, mean,
+                log_none, log_boxes, share, lines,
             )  # fmt: skip
-        close_cells(weight[p], low, last, log_none, none, lines)
+        close_cells(weight[p], low, last, begun, ended, log_none, none, lines)
         close_boxes(weight[p], low, last, side, log_boxes, boxes)
 
 
 @compiled_fast
 def add_strike(
     kernel: Any,
+    window: Any,
     row: int,
     col: int,
     power: float,
@@ -216,9 +222,7 @@ def add_strike(
 ) -> None:
     """Add what one strike left to `mean`, and its log P(none) to the particle's own, by cell and by block."""
     reach = kernel.shape[0] // 2
-    high, wide = mean.shape
-    r0, r1 = max(0, row - reach), min(high, row + reach + 1)
-    c0, c1 = max(0, col - reach), min(wide, col + reach + 1)
+    r0, r1, c0, c1 = window
     n, one, many, over = c1 - c0, np.float32(1.0), np.float32(power), np.float32(1.0 / b)
     left, line, logs, room = lines[0, :n], lines[1, :n], lines[2, :n], lines[3, :n]
     scale = weight * power / b
@@ -244,15 +248,21 @@ def add_strike(
 
 
 @compiled_fast
-def close_cells(weight: float, low: int, last: int, log_none: Any, none: Any, lines: Any) -> None:
+def close_cells(
+    weight: float, low: int, last: int, begun: Any, ended: Any, log_none: Any, none: Any, lines: Any
+) -> None:
     """Add one particle's P(none) − 1 by cell, rows low to last, and clear what it was made of."""
     one = np.float32(1.0)
     for r in range(low, last + 1):
-        exp_of(log_none[r], lines[0], lines[1])
-        out, line = none[r], lines[0]
+        c0, c1 = begun[r], ended[r]
+        if c1 <= c0:
+            continue
+        logs, line, out = log_none[r, c0:c1], lines[0, : c1 - c0], none[r, c0:c1]
+        exp_of(logs, line, lines[1, : c1 - c0])
         for c in range(line.size):
             out[c] += weight * (line[c] - one)
-        log_none[r] = 0.0
+        logs[:] = 0.0
+        begun[r], ended[r] = none.shape[1], 0
 
 
 @compiled_fast
@@ -269,7 +279,7 @@ def close_boxes(weight: float, low: int, last: int, side: int, log_boxes: Any, b
 
 @compiled_fast
 def shares_in_regions(
-    kernels: Any, swarm: Swarm, start: int, stop: int, margin: int, left: Any, out: Any
+    kernels: Any, extent: Any, swarm: Swarm, start: int, stop: int, margin: int, left: Any, out: Any
 ) -> None:
     """Fill out (P, slots, regions) with the share of each strike that lies undetected in each region.
 
@@ -282,12 +292,12 @@ def shares_in_regions(
             if swarm.finds[p, k] == 0:
                 continue
             j, row, col = swarm.footprint[p, k], swarm.row[p, k] - margin, swarm.col[p, k] - margin
-            c0, c1 = max(0, col - reach), min(cols, col + reach + 1)
+            c0, c1 = max(0, col - extent[j, 1]), min(cols, col + extent[j, 1] + 1)
             if c1 <= c0:
                 continue
             for g in range(regions):
                 total = 0.0
-                for r in range(max(0, row - reach), min(rows, row + reach + 1)):
+                for r in range(max(0, row - extent[j, 0]), min(rows, row + extent[j, 0] + 1)):
                     kernel = kernels[j, r - row + reach, c0 - col + reach : c1 - col + reach]
                     kept, part = left[g, r, c0:c1], np.float32(0.0)
                     for c in range(kernel.size):

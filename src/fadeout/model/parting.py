@@ -21,7 +21,9 @@ from fadeout.model.world import FREE
 
 Ints = NDArray[np.int64]
 
-LINKED = 0.01  # two finds belong to one group if they share a strike, or a record, in this share of draws at least
+LINKED = (
+    0.01  # two finds belong to one group if they share a strike, or a record, in this share of draws at least
+)
 
 
 class Parting:

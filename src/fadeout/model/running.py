@@ -48,7 +48,9 @@ PARTICLES = 1000
 DRAWS = 1000  # of totals, over all states
 SETTLE = 3  # sweeps that bring particles from their draws' numbers to those of their state
 DEGENERATE = 0.05  # effective share of particles below which one step was too much for them (assumed)
-MOVED = 0.3  # effective share of the states or of their draws below which what is learned moved too far (assumed)
+MOVED = (
+    0.3  # effective share of the states or of their draws below which what is learned moved too far (assumed)
+)
 GROWN = 0.5  # finds added, as a share of those fitted, above which a refit is due (assumed)
 FEW = 20  # finds that may be added whatever was fitted (assumed)
 SPREAD = 2.0  # boxes within which a chosen next box makes others worth less
@@ -97,7 +99,9 @@ class Running:
         self.side, self.detection = side, detection
         self.finds = posterior.finds.copy()
         self.steps: list[Step] = []
-        self.taken = posterior.searched.box_cells.astype(np.float64)  # share of each cell visited since, or stopped
+        self.taken = posterior.searched.box_cells.astype(
+            np.float64
+        )  # share of each cell visited since, or stopped
         self.strands: list[Strand] = []
         self.workers = max(1, min(4, os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(self.workers)
@@ -167,7 +171,7 @@ class Running:
         states = states_of(posterior, self.wanted)
         kinds = [(state.shape, state.rate) for state in states]
         kinds += [items_of_record(record, state, prior) for record in prior.recorded for state in states]
-        powers = Powers(lattice, self.side, self.detection, kinds)
+        powers = Powers(lattice, self.side, self.detection, kinds, few=len(states) > 1)
         masks = np.array(list(self.regions.values())).reshape(-1, *posterior.grid.shape)
         parting = Parting(posterior.draws_taken, posterior.finds, len(prior.recorded))
         count = max(self.particles // len(states), 10)
@@ -185,6 +189,7 @@ class Running:
     def _share_work(self) -> None:
         """Let the threads work on states side by side, or within the only one."""
         for strand in self.strands:
+            strand.ground.share = 1.0 / len(self.strands)
             strand.pool = AtOnce() if len(self.strands) > 1 else self._pool
 
     def _each(self, work: Callable[[Strand, int], T]) -> list[T]:
@@ -303,8 +308,7 @@ class Running:
 
     def add_find(self, row: int, col: int, *, count: int = 10) -> Estimate:
         """Take in one more find of ground whose search is already part of the estimate."""
-        keep = np.min([strand.ground.keep for strand in self.strands], axis=0)
-        self._check_place((row, col), 1.0 - keep)
+        self._check_place((row, col), 1.0 - self.strands[0].ground.keep)
         self._each(lambda strand, _: strand.take_in((row, col)))
         self.finds = np.concatenate([self.finds, [(row, col)]])
         return self.estimate(count)

@@ -28,7 +28,7 @@ from fadeout.model.vacant import Images
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-WORK = 12_000_000  # templates × states, at most, but for LEAST
+WORK = 8_000_000  # templates × states, at most, but for LEAST
 LEAST, MOST = 4, 16
 
 

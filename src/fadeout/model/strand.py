@@ -112,9 +112,10 @@ class Strand:
             self._enter(group)
         for n, record in enumerate(ground.records):
             owner = self.owner[n]
-            touched = owner is not None and self._in_reach(owner, change)
-            if touched or _meets(record.vacant.cells, change, ground.lattice.margin):
+            if _meets(record.vacant.cells, change, ground.lattice.margin):
                 self._enter_record(n)
+            elif owner is not None and self._in_reach(owner, change):
+                self._enter_record(n, drawn=False)
 
     def _in_reach(self, group: Group, change: Change) -> bool:
         """Whether strikes or records of a group may lie in a window of the lattice."""
@@ -146,7 +147,9 @@ class Strand:
         self.thrown.weigh(
             np.log(self.thrown.scale * ground.free.first_at(*place) + self.thrown.strays + rest)
         )
-        mine = [group for group, weight in zip(self.groups, foretold, strict=True) if weight > MATTERS * whole]
+        mine = [
+            group for group, weight in zip(self.groups, foretold, strict=True) if weight > MATTERS * whole
+        ]
         for group in mine:
             self.groups.remove(group)
             self._leave(group)
@@ -160,7 +163,7 @@ class Strand:
         self.groups.append(group)
         self._enter(group)
         for m in group.owned:
-            self._enter_record(m)
+            self._enter_record(m, drawn=False)
         self.thrown.believe(ground)
 
     def _expects(self, group: Group, place: tuple[int, int]) -> float:
@@ -205,7 +208,9 @@ class Strand:
             [r.log_unfound(less) - r.log_unfound() for r, less in zip(ground.records, lost, strict=True)]
         )
         thrown = self.thrown
-        weight = np.log(thrown.weights) - ground.free.lost(change) * thrown.scale - extra.sum() * thrown.strays
+        weight = (
+            np.log(thrown.weights) - ground.free.lost(change) * thrown.scale - extra.sum() * thrown.strays
+        )
         first = thrown.scale * ground.free.first_item(*place, change) + thrown.strays
         log, rate = float(np.log(np.exp(weight).sum())), float(np.exp(weight) @ first / np.exp(weight).sum())
         weights = [
@@ -234,15 +239,16 @@ class Strand:
         assert group.sums is not None
         self._add(group.sums, -1.0)
 
-    def _enter_record(self, n: int) -> None:
-        """Sum anew what a record left, if nothing was found of it."""
+    def _enter_record(self, n: int, drawn: bool = True) -> None:
+        """Sum anew what a record left, if nothing was found of it; draw it anew too, if the ground there changed."""
         before, owner = self._record_sums[n], self.owner[n]
         if before is not None:
             self._add(before, -1.0)
         chance = 1.0 if owner is None else float(owner.chance_unfound()[owner.owned.index(n)])
         sums = self.ground.record_sums(n, chance)
         self._record_sums[n] = sums
-        self._record_drawn[n] = thrown_of_record(self.ground, n, self.rng, self.draws)
+        if drawn:
+            self._record_drawn[n] = thrown_of_record(self.ground, n, self.rng, self.draws)
         self._add(sums, 1.0)
 
     def _add(self, sums: Sums, sign: float) -> None:
@@ -252,13 +258,13 @@ class Strand:
 
     # ---- what is known in this state
 
-    def maps(self) -> tuple[Array, Array, Array]:
+    def maps(self) -> tuple[Array, NDArray[np.float32], NDArray[np.float32]]:
         """Expected remaining items and P(none left) by cell, P(a complete search finds nothing) by box."""
         ground = self.ground
         return (
             np.maximum(self._mean, 0.0) + ground.expected,
-            np.exp(np.minimum(self._log_none + ground.log_none, 0.0)),
-            np.exp(np.minimum(self._log_no_find + ground.log_no_find, 0.0)),
+            _exp(self._log_none + ground.log_none),
+            _exp(self._log_no_find + ground.log_no_find),
         )
 
     def none_in(self) -> Array:
@@ -285,6 +291,11 @@ class Strand:
                 free = 1.0 if owner is None else owner.drawn_unfound[:, [owner.owned.index(n)]]
                 whole = whole + free * drawn
         return self.thrown.weights, whole
+
+
+def _exp(logs: Array) -> NDArray[np.float32]:
+    """Probabilities from their logarithms, in single precision."""
+    return np.exp(np.minimum(logs, 0.0).astype(np.float32))
 
 
 def _meets(cells: tuple[slice, slice], change: Change, margin: int) -> bool:

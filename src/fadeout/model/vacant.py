@@ -17,16 +17,21 @@ import threading
 from typing import NamedTuple
 
 import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
 from scipy import fft as sfft
 
 from fadeout.model.effort import Lattice
-from fadeout.model.unseen import series
+from fadeout.model.unseen import empty_share, series
 
 Array = NDArray[np.float64]
 Images = NDArray[np.float32]
-FEWEST_SIZES = 64  # transforms are made at multiples of this, so that kernels' transforms serve again
-SIZES_KEPT = 4  # sizes of transforms whose kernels' transforms are kept
+FEWEST_SIZES = 32  # transforms are made at multiples of this, so that kernels' transforms serve again
+SIZES_KEPT = 12  # sizes of transforms whose kernels' transforms are kept
+DEGREES = (
+    2,
+    3,
+)  # of the series by cell and by box where several states are summed: right to 2 % and 3.5 % of log P(none)
 
 
 class Window(NamedTuple):
@@ -50,9 +55,11 @@ class Change(NamedTuple):
 class Powers:
     """Powers of kernels, by cell and by box of side × side cells, and their transforms, which all states share."""
 
-    def __init__(self, lattice: Lattice, side: int, detection: float, most: list[tuple[float, float]]):
-        """`most` lists shape and rate of the items of all kinds of strikes that will be summed."""
-        self.lattice, self.side, self.detection = lattice, side, detection
+    def __init__(
+        self, lattice: Lattice, side: int, detection: float, most: list[tuple[float, float]], few: bool
+    ):
+        """`most` lists shape and rate of the items of all kinds of strikes that will be summed; `few` asks for speed."""
+        self.lattice, self.side, self.detection, self.few = lattice, side, detection, few
         block = _block_kernels(lattice.kernels, side)
         self.top_cells, self.top_boxes = float(lattice.kernels.max()), float(block.max()) * detection
         degrees = [self.coefficients(shape, rate) for shape, rate in most]
@@ -64,7 +71,10 @@ class Powers:
 
     def coefficients(self, shape: float, rate: float) -> tuple[Array, Array]:
         """Coefficients of the series by cell and by box."""
-        return series(shape, self.top_cells / rate), series(shape, self.top_boxes / rate)
+        cells, boxes = self.top_cells / rate, self.top_boxes / rate
+        if self.few:
+            return _short(shape, cells, DEGREES[0]), _short(shape, boxes, DEGREES[1])
+        return series(shape, cells), series(shape, boxes)
 
     def spectra(self, high: int, wide: int) -> tuple[tuple[int, int], list[NDArray[np.complex64]]]:
         """A size that holds a window of high × wide centres and its reach, and the kernels' transforms at it."""
@@ -103,9 +113,7 @@ class Vacant:
         self.box_row, self.box_col = self.row // side, self.col // side
         t1, u1 = min(grid.rows // side, -(-r1 // side)), min(grid.cols // side, -(-c1 // side))
         self.sums = np.zeros((len(self.of_cells), max(r1 - self.row, 0), max(c1 - self.col, 0)))
-        self.box_sums = np.zeros(
-            (len(self.of_boxes), max(t1 - self.box_row, 0), max(u1 - self.box_col, 0))
-        )
+        self.box_sums = np.zeros((len(self.of_boxes), max(t1 - self.box_row, 0), max(u1 - self.box_col, 0)))
         self.missed = np.zeros(0)
         self._add_powers(window.top, window.left, self.density, None, exposure)
 
@@ -128,6 +136,12 @@ class Vacant:
         return slice(self.box_row, self.box_row + high), slice(self.box_col, self.box_col + wide)
 
     # ---- change
+
+    def meets(self, change: Change) -> bool:
+        """Whether any of these centres lies in a change's window."""
+        w, (high, wide) = self.window, change.after.shape[1:]
+        rows = change.top < w.top + w.high and w.top < change.top + high
+        return rows and change.left < w.left + w.wide and w.left < change.left + wide
 
     def _cut(self, top: int, left: int, images: Images) -> tuple[int, int, Images, Images] | None:
         """What of some images over a window lies in this one: corner, images and density there."""
@@ -265,7 +279,9 @@ class Vacant:
 
     def left_in_cells(self, keep: Array, cells: tuple[slice, slice]) -> Array:
         """Σ U [1 − (B/(B + r))^a] in some cells."""
-        return _polynomial(self.of_cells, keep, self.sums[(slice(None), *self._own(cells, self.row, self.col))])
+        return _polynomial(
+            self.of_cells, keep, self.sums[(slice(None), *self._own(cells, self.row, self.col))]
+        )
 
     def left_in_boxes(self, keep: Array, boxes: tuple[slice, slice]) -> Array:
         """The same in some boxes, with what a search of them would find of r; `keep` is that share."""
@@ -283,6 +299,18 @@ def _polynomial(coefficients: Array, keep: Array, sums: Array) -> Array:
     for coefficient, part in zip(coefficients[::-1], sums[::-1], strict=True):
         total = (total + coefficient * part) * keep
     return np.maximum(total, 0.0)
+
+
+def _short(shape: float, top: float, degree: int) -> Array:
+    """Coefficients as of `series`, but of a fixed degree."""
+    top = max(top, 1e-6)
+
+    def quotient(t: Array) -> Array:
+        t = np.maximum(t, 1e-12)
+        return empty_share(t, shape) / t
+
+    fitted = Chebyshev.interpolate(quotient, degree, domain=[0.0, top]).convert(kind=Polynomial)
+    return np.asarray(fitted.coef)
 
 
 def _size(least: int) -> int:
