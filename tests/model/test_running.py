@@ -129,7 +129,9 @@ def test_a_method_whose_second_pass_finds_nothing_more_is_believed_to_detect_mor
     running = Running.begin(fitted, regions=REGIONS)
     detection = np.array([strand.ground.state.detection[0] for strand in running.strands])
     before = running.weights @ detection
-    running.add_box(FIRST, method=0)  # the same ground again, and nothing: what there was had been found, then
+    running.add_box(
+        FIRST, method=0
+    )  # the same ground again, and nothing: what there was had been found, then
     running.add_box(FIRST, method=0)
     assert running.weights @ detection > before
     again = running.refit(sweeps=40)

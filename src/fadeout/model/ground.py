@@ -82,7 +82,7 @@ class RecordHere:
 
     @property
     def factor(self) -> float:
-        """c / (1 − c + c w): turns sums over its density into P(it exists there | nothing found of it) sums."""
+        """C / (1 − c + c w): turns sums over its density into P(it exists there | nothing found of it) sums."""
         c = self.credibility
         return c / (1.0 - c + c * self.unseen)
 

@@ -34,8 +34,11 @@ LEAST, MOST = 4, 16
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """One state. `density` (J,) is strikes per template; `strays` and `scale` hold each draw's own background per cell
-    and strikes per km², the latter as a factor of the state's."""
+    """One state, and what its draws differ in.
+
+    `density` (J,) is strikes per template; `strays` and `scale` hold each draw's own background per cell and strikes per
+    km², the latter as a factor of the state's.
+    """
 
     draws: Ints
     density: Array

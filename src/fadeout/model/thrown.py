@@ -97,7 +97,7 @@ class Thrown:
 
     def intensities(self, ground: Ground) -> Array:
         """Expected items left by region of strikes without finds and single items, shape (draws, regions)."""
-        return np.maximum(self.totals, 0.0) + self.strays[:, None] * ground.singles_in
+        return np.asarray(np.maximum(self.totals, 0.0) + self.strays[:, None] * ground.singles_in)
 
     def copy(self) -> Thrown:
         """The same, apart from this one."""

@@ -1,4 +1,4 @@
-"""Strikes of which nothing was found, in one state of what is learned: power sums brought up to date in reach of a change.
+"""Strikes of which nothing was found, in one state of what is learned: power sums kept up to date in reach of a change.
 
 Reads   a density over templates on a window of the lattice, exposures there, shape and rate of their items
 Gives   `Vacant`: what they left in cells, boxes and regions; what search without a find says about them
