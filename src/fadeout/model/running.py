@@ -98,6 +98,7 @@ class Running:
         self.posterior, self.regions, self.particles = posterior, regions, particles
         self.side, self.detection = side, detection
         self.finds = posterior.finds.copy()
+        self.allowed = ~posterior.excluded
         self.steps: list[Step] = []
         self.taken = posterior.searched.box_cells.astype(
             np.float64
@@ -116,6 +117,7 @@ class Running:
         detection: float = 0.8,
         particles: int = PARTICLES,
         states: int | None = None,
+        allowed: ArrayLike | None = None,
         seed: int = 3,
     ) -> Running:
         """Begin from a fit.
@@ -133,6 +135,8 @@ class Running:
         states : int, optional
             States that stand for what was learned and for stopped boxes' shares; by default 4 to 16, by the area's
             size. One does where draws do not differ in these, until a box stopped at its find is added.
+        allowed : array of bool, shape (rows, cols), optional
+            Ground where boxes may be searched next; all that is not excluded by default.
         seed : int
             Same posterior, same steps and same seed give the same estimates.
 
@@ -162,6 +166,8 @@ class Running:
             if mask.shape != posterior.grid.shape:
                 raise ValueError(f"region {name} has shape {mask.shape}; the grid has {posterior.grid.shape}")
         running = cls(posterior, masks, side_cells, detection, particles)
+        if allowed is not None:
+            running.allowed &= np.asarray(allowed, dtype=bool)
         running._begin_states(states, np.random.default_rng(seed))
         return running
 
@@ -353,7 +359,7 @@ class Running:
         """Boxes of which less than half was searched, by the entropy of a find there, spread out."""
         side = self.side
         searched = np.maximum(self.taken, self.posterior.searched.structured > 0)
-        free = (_sums(searched, side) < side**2 / 2) & (_sums(self.posterior.excluded, side) < side**2 / 2)
+        free = (_sums(searched, side) < side**2 / 2) & (_sums(self.allowed, side) > side**2 / 2)
         p = np.clip(p_find, 1e-12, 1.0 - 1e-12)
         worth = np.where(free, -p * np.log(p) - (1.0 - p) * np.log1p(-p), 0.0)
         items = _sums(expected, side)
@@ -406,6 +412,7 @@ class Running:
             side_cells=self.side,
             detection=self.detection,
             particles=self.particles,
+            allowed=self.allowed,
             seed=seed,
         )
 
