@@ -168,7 +168,10 @@ def walk(
 
     parts.begin("writing the report")
     report.write(assessment, summary, folder)
-    kept.write(assessment, detection, folder)
+    kept.write(
+        folder, survey, profile, gridded, posterior, area.cells, detection=detection, title=assessment.info.title,
+        seed=request.seed, created_at=assessment.info.created_at,
+    )  # fmt: skip
     runs.close(assessment, summary, folder, parts.end())
     return Outcome(assessment, summary, request.out, in_words(summary, request.out))
 

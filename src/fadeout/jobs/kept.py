@@ -1,6 +1,6 @@
 """The estimate that a run keeps, so that later finds and searches can be taken in without a refit.
 
-Reads   a finished `Assessment`; or a run's folder
+Reads   what a run estimated; or its folder
 Gives   estimate.npz there; from it a `Kept` with the same `Posterior`
 Knows   what a posterior is made of; nothing of what is added to it
 Start   at `write` and `read`
@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import estimates
-from fadeout.jobs.assessment import Assessment
+from fadeout.jobs.gridding import Gridded
 from fadeout.model import Footprint, Grid, Learning, Posterior, Prior, RecordedStrike, StoppedBox
 from fadeout.model.chain import Draws, HyperDraws
 from fadeout.model.convergence import Diagnostics
 from fadeout.model.effort import Coverage, Lattice, Method, Searches, check_effort
 from fadeout.model.tables import tabulate
-from fadeout.records.kinds import SearchedArea
+from fadeout.records.kinds import SearchedArea, Survey
+from fadeout.records.profile import Profile
 
 FILE, SCHEMA = "estimate.npz", "fadeout-estimate/1"
 FLAT = ("first", "footprint", "row", "col", "finds", "record", "rate", "shape", "strike_of", "box_keep")
@@ -46,18 +47,29 @@ class Kept:
     area: NDArray[np.bool_]  # the hazardous area
 
 
-def write(assessment: Assessment, detection: float, folder: Path) -> None:
-    """Keep an assessment's estimate in its folder; `detection` is that of one further pass."""
-    gridded, posterior, survey = assessment.gridded, assessment.posterior, assessment.survey
+def write(
+    folder: Path,
+    survey: Survey,
+    profile: Profile,
+    gridded: Gridded,
+    posterior: Posterior,
+    area: NDArray[np.bool_],
+    *,
+    detection: float,
+    title: str,
+    seed: int,
+    created_at: str,
+) -> None:
+    """Keep an estimate in its run's folder; `detection` is that of one further pass, `area` the hazardous one."""
     effort, draws = posterior.searched, posterior.draws_taken
     facts = {
         "schema": SCHEMA,
         "version": version("fadeout"),
-        "created_at": assessment.info.created_at,
-        "title": assessment.info.title,
+        "created_at": created_at,
+        "title": title,
         "stamp": survey.stamp,
-        "seed": assessment.info.seed,
-        "profile_digest": assessment.profile.digest,
+        "seed": seed,
+        "profile_digest": profile.digest,
         "crs": gridded.crs,
         "west": gridded.west,
         "north": gridded.north,
@@ -83,7 +95,7 @@ def write(assessment: Assessment, detection: float, folder: Path) -> None:
         "find_search": posterior.find_search,
         "excluded": effort.excluded,
         "assessed": gridded.assessed,
-        "area": assessment.area.cells,
+        "area": area,
         "stopped": np.array([box.mask for box in effort.stopped], dtype=bool).reshape(
             -1, *gridded.grid.shape
         ),
