@@ -164,7 +164,7 @@ def main():
     parser.add_argument("--finds", type=int, default=120)
     parser.add_argument("--real", action="store_true", help="records, stopped boxes and everything learned")
     parser.add_argument("--steps", type=int, default=120)
-    parser.add_argument("--finds-alone", type=int, default=60, help="finds added without a box of their own")
+    parser.add_argument("--finds-alone", type=int, default=60, help="finds timed without a box of their own")
     parser.add_argument(
         "--sweeps", type=int, help="sweeps of each fit's four chains; by default until they agree"
     )
@@ -183,7 +183,10 @@ def main():
     sizes = sorted(len(group.places) for group in running.strands[0].groups)
     print(f"begun in {begin_s:.1f} s; {len(running.strands)} states; finds by group {sizes}", flush=True)
     walk(Running.begin(fitted, particles=50, **options), 6, 2, given.real)
-    timed = walk(running, given.steps, given.finds_alone, given.real)
+    timed = walk(running, given.steps, 0, given.real)
+    aside = Running.begin(fitted, particles=given.particles, **options)
+    alone = walk(aside, 2 * given.finds_alone, given.finds_alone, given.real)
+    timed["find alone"] = alone["find alone"]  # at random, so not for the comparison with refits
     for name, values in timed.items():
         print(name, figures(values), flush=True)
     now = running.estimate(20)
@@ -194,7 +197,8 @@ def main():
     out = {
         "cells": grid.rows * grid.cols, "finds": len(places), "draws": fitted.draws, "particles": given.particles,
         "states": len(running.strands), "effective_share_of_states": round(running.moved, 3),
-        "begin_s": round(begin_s, 2), "refit_s": round(refit_s, 2), "stale": running.stale,
+        "shifted_in_sd": round(running.shifted, 2), "stale": running.stale,
+        "begin_s": round(begin_s, 2), "refit_s": round(refit_s, 2),
     }  # fmt: skip
     out.update({name: figures(values) for name, values in timed.items()})
     out.update(compare(now, again, second, grid))

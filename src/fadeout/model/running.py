@@ -36,7 +36,7 @@ from fadeout.model.groups import AtOnce
 from fadeout.model.parting import Parting
 from fadeout.model.posterior import Posterior
 from fadeout.model.refitting import Step, fit_again
-from fadeout.model.states import affordable, items_of_record, states_of
+from fadeout.model.states import affordable, figures, items_of_record, states_of
 from fadeout.model.strand import Strand
 from fadeout.model.vacant import Powers
 
@@ -48,6 +48,7 @@ PARTICLES = 1000
 DRAWS = 1000  # of totals, over all states
 SETTLE = 3  # sweeps that bring particles from their draws' numbers to those of their state
 DEGENERATE = 0.05  # effective share of particles below which one step was too much for them (assumed)
+SHIFTED = 0.5  # standard deviations of its fit by which a learned number may shift (assumed)
 MOVED = (
     0.3  # effective share of the states or of their draws below which what is learned moved too far (assumed)
 )
@@ -104,6 +105,7 @@ class Running:
             np.float64
         )  # share of each cell visited since, or stopped
         self.strands: list[Strand] = []
+        self._figures = figures(posterior)
         self.workers = max(1, min(4, os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(self.workers)
 
@@ -386,6 +388,12 @@ class Running:
                 f"One step left only {100 * least:.1f} % of the draws with weight: what was found was "
                 "not expected. Refit before relying on these figures."
             )
+        shifted = self.shifted
+        if shifted > SHIFTED:
+            return (
+                f"A number that the fit learned has shifted by {shifted:.1f} of its standard deviations, farther than a "
+                "running estimate follows. Refit before relying on these figures."
+            )
         moved = self.moved
         if moved < MOVED:
             return (
@@ -395,6 +403,17 @@ class Running:
         if added > max(FEW, GROWN * fitted):
             return f"{added} finds were added to the {fitted} fitted. Refit when there is time."
         return ""
+
+    @property
+    def shifted(self) -> float:
+        """By how many standard deviations of its fit the learned number has shifted that shifted most."""
+        table, draws = self._figures, self.posterior.draws_taken.count
+        if len(self.strands) == 1 or not table.size:
+            return 0.0
+        means = np.array([table[strand.ground.state.draws].mean(axis=0) for strand in self.strands])
+        shares = np.array([len(strand.ground.state.draws) for strand in self.strands]) / draws
+        shift = np.abs(self.weights @ means - shares / shares.sum() @ means)
+        return float((shift / np.maximum(table.std(axis=0), 1e-9)).max())
 
     @property
     def moved(self) -> float:

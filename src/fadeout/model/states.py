@@ -80,7 +80,7 @@ def states_of(posterior: Posterior, wanted: int) -> list[State]:
     draws = posterior.draws_taken
     if not differ(posterior):
         return [_state(posterior, np.arange(draws.count))]
-    table = _figures(posterior)
+    table = figures(posterior)
     groups = [np.arange(draws.count)]
     while len(groups) < wanted:
         groups.sort(key=len)
@@ -93,8 +93,11 @@ def states_of(posterior: Posterior, wanted: int) -> list[State]:
     return [_state(posterior, group) for group in groups]
 
 
-def _figures(posterior: Posterior) -> Array:
-    """What draws are told apart by: logarithms of items, shape and what stopped boxes left; logits of detections."""
+def figures(posterior: Posterior) -> Array:
+    """What draws are told apart by: logarithms of items, shape and what stopped boxes left; logits of detections.
+
+    Shape (draws, figures).
+    """
     h, keep = posterior.draws_taken.hyper, posterior.draws_taken.box_keep
     p = np.clip(h.detection, 1e-9, 1 - 1e-9)
     figures = [np.log(h.shape / h.rate), np.log(h.shape), *np.log(p / (1 - p)).T]
