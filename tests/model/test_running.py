@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from fadeout.model import Coverage, Footprint, Grid, Method, Prior, RecordedStrike, Searches, fit
+from fadeout.model import (
+    Coverage,
+    Footprint,
+    Grid,
+    Learning,
+    Method,
+    Prior,
+    RecordedStrike,
+    Searches,
+    fit,
+)
 from fadeout.model.running import Running
 
 GRID = Grid(24, 26, 25.0)
@@ -157,3 +169,13 @@ def test_many_finds_since_the_fit_make_it_stale_and_a_refit_does_not(posterior):
     again = running.refit(sweeps=40)
     assert again.stale == ""
     assert len(again.posterior.finds) == 24
+
+
+def test_finds_far_beyond_what_was_learned_make_the_estimate_stale():
+    learned = replace(PRIOR, learned=Learning(items=0.7))
+    running = Running.begin(fit(GRID, 0.7 * FIRST, FINDS, learned, seed=2), regions=REGIONS)
+    assert running.estimate().stale == ""
+    for n in range(12):  # four times as many finds as the fit had, in the same ground
+        running.add_find(6 + n % 6, 7 + n % 5)
+    assert running.shifted > 0.5
+    assert "has shifted by" in running.stale or "left only" in running.stale

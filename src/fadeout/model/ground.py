@@ -128,7 +128,7 @@ class Ground:
         )  # Σ keep: items left there of one in each cell
         self.reached = [lattice.gather_all(mask * self.keep) for mask in regions]
         for vacant in self.vacants:
-            vacant.missed = np.array([vacant.missed_in(0, 0, self.exposure, share) for share in self.reached])
+            vacant.missed = vacant.missed_in(0, 0, self.exposure, self.reached)
         grid, side = lattice.grid, self.side
         boxes = grid.rows // side, grid.cols // side
         self.found = np.zeros(boxes)  # share of what lies in each box that a search of it would find
@@ -189,14 +189,13 @@ class Ground:
             g for g, mask in enumerate(self.regions) if self.reached[g][window].any() or mask[row, col].any()
         ]
         vacants = [vacant for vacant in self.vacants if vacant.meets(change)]
-        for g in touched:
-            for vacant in vacants:
-                vacant.missed[g] -= vacant.missed_in(top, left, before, self.reached[g][window])
+        shares = [self.reached[g][window] for g in touched]  # views: they follow what is lowered
+        for vacant in vacants:
+            vacant.missed[touched] -= vacant.missed_in(top, left, before, shares)
         self.exposure[window] = after
         self._lower(row, col, extra, touched)
-        for g in touched:
-            for vacant in vacants:
-                vacant.missed[g] += vacant.missed_in(top, left, after, self.reached[g][window])
+        for vacant in vacants:
+            vacant.missed[touched] += vacant.missed_in(top, left, after, shares)
         lost = self.free.update(change)
         fell = np.zeros(len(self.records))
         for n, record in enumerate(self.records):

@@ -111,12 +111,12 @@ def thrown_of_record(ground: Ground, n: int, rng: np.random.Generator, count: in
     record, vacant = ground.records[n], ground.records[n].vacant
     w = record.window
     place = (slice(None), slice(w.top, w.top + w.high), slice(w.left, w.left + w.wide))
-    rate = vacant.rate + ground.exposure[place].astype(np.float64)
-    cumulative = np.cumsum(record.factor * vacant.density * (vacant.rate / rate) ** vacant.shape)
+    exposure = ground.exposure[place]
+    cumulative = record.factor * np.cumsum(vacant.intensity(exposure), dtype=np.float64)
     which = np.searchsorted(cumulative, rng.random(count), side="right")
     there = np.flatnonzero(which < cumulative.size)  # beyond: it left nothing, or lies outside the lattice
     out = np.zeros((count, len(ground.regions)))
-    items = rng.standard_gamma(vacant.shape, len(there)) / rate.ravel()[which[there]]
+    items = rng.standard_gamma(vacant.shape, len(there)) / (vacant.rate + exposure.ravel()[which[there]])
     for g, share in enumerate(ground.reached):
         out[there, g] = items * np.maximum(share[place].ravel()[which[there]], 0.0)
     return out

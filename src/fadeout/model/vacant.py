@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -155,6 +156,10 @@ class Vacant:
             density = density[:, r0 - w.top : r1 - w.top, c0 - w.left : c1 - w.left]
         return r0, c0, images[:, r0 - top : r1 - top, c0 - left : c1 - left], density
 
+    def intensity(self, exposure: Images) -> Images:
+        """U over the whole window, from exposures there."""
+        return np.asarray(self.density * self._empty(exposure))
+
     def _empty(self, exposure: Images) -> Images:
         """(b/B)^a."""
         logs = np.log1p(exposure * np.float32(1.0 / self.rate))
@@ -162,7 +167,7 @@ class Vacant:
 
     def total(self, exposure: Images) -> float:
         """Σ U over the whole window, from exposures there."""
-        return float((self.density * self._empty(exposure)).sum(dtype=np.float64))
+        return float(self.intensity(exposure).sum(dtype=np.float64))
 
     def lost(self, change: Change) -> float:
         """By how much Σ U falls with a change."""
@@ -181,14 +186,22 @@ class Vacant:
             return 0.0
         return self._add_powers(before[0], before[1], before[3], before[2], after[2])
 
-    def missed_in(self, top: int, left: int, exposure: Images, share: Images) -> float:
-        """Σ_j U_j [1 − (B/(B + r_j))^a] over the part of a window of templates that lies here; r is `share`."""
-        cut, shares = self._cut(top, left, exposure), self._cut(top, left, share)
-        if cut is None or shares is None or not shares[2].any():
-            return 0.0
-        rate = np.float32(self.rate) + cut[2]
-        some = -np.expm1(np.float32(-self.shape) * np.log1p(np.maximum(shares[2], 0.0) / rate))
-        return float((cut[3] * self._empty(cut[2]) * some).sum(dtype=np.float64))
+    def missed_in(self, top: int, left: int, exposure: Images, shares: Sequence[Images]) -> Array:
+        """Σ_j U_j [1 − (B/(B + r_j))^a] over the part of a window of templates that lies here, for each share r."""
+        out = np.zeros(len(shares))
+        cut = self._cut(top, left, exposure)
+        parts = [self._cut(top, left, share) for share in shares]
+        some = [g for g, part in enumerate(parts) if part is not None and part[2].any()]
+        if cut is None or not some:
+            return out
+        density = cut[3] * self._empty(cut[2])
+        over = np.float32(1.0) / (np.float32(self.rate) + cut[2])
+        for g in some:
+            part = parts[g]
+            assert part is not None
+            left_some = -np.expm1(np.float32(-self.shape) * np.log1p(np.maximum(part[2], 0.0) * over))
+            out[g] = float((density * left_some).sum(dtype=np.float64))
+        return out
 
     def first_item(self, row: int, col: int, change: Change) -> float:
         """Σ_j U_j (a/B) k_j(x): weight of a first item in a grid cell whose whole reach lies in a change's window."""
