@@ -38,6 +38,13 @@ Exit codes:
   130  stopped with Ctrl-C, nothing written
 """
 
+UPDATE_HELP = """\b
+Exit codes:
+  0    done
+  2    wrong arguments, or input refused: the reason on stderr, nothing written
+  130  stopped with Ctrl-C, nothing written
+"""
+
 
 def _examples(*commands: str, codes: str = "") -> str:
     """Help that keeps its lines: commands that work, and exit codes."""
@@ -207,6 +214,70 @@ def assess(
     with _progress() as progress:
         outcome = job.assess(request, now=_now(), memory_bytes=_memory(), progress=progress)
     _answer(outcome, as_json)
+
+
+@app.command(
+    epilog=_examples(
+        "fadeout update runs/north survey.gpkg --out runs/north-today",
+        "fadeout update runs/north survey.gpkg boxes_of_today.geojson --out runs/north-today --json",
+        codes=UPDATE_HELP,
+    ),
+    short_help="Take new searches and finds into a run's estimate, without a refit.",
+)
+def update(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished `fadeout assess`.")],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT", help="The survey as it is now: all records of the run, and the new ones."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The folder to write; an earlier update is replaced.")
+    ],
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="TOML", help="The profile of the run.")
+    ] = None,
+    seed: Seed = 1,
+    as_json: Json = False,
+    column_map: Annotated[
+        Path | None, typer.Option("--map", metavar="TOML", help="The column map of the run.")
+    ] = None,
+    crs: Annotated[
+        str | None,
+        typer.Option("--crs", metavar="CRS", help="CRS of inputs that state none, such as EPSG:4326."),
+    ] = None,
+    order: Annotated[
+        str,
+        typer.Option(
+            "--order", metavar="ORDER", help="lat,lon where a file's first coordinate is the latitude."
+        ),
+    ] = "auto",
+    stamp: Annotated[
+        str, typer.Option("--stamp", metavar="TEXT", help="Words to stand on every product; the run's else.")
+    ] = "",
+) -> None:
+    """Take searches and finds made since RUN into its estimate: new maps, next boxes and figures at once.
+
+    New are records whose id RUN did not have; all others must be as they were. Writes hazard.tif,
+    next_boxes.gpx and .kml and summary.json into DIR. The hazardous area's outline, the checks and the
+    sensitivity stay those of the fit: `fadeout assess` makes them anew. RUN and the inputs are not changed.
+    """
+    from fadeout.jobs import update as job
+
+    request = job.Request(
+        run=run,
+        inputs=tuple(inputs),
+        out=out,
+        profile=profile,
+        column_map=column_map,
+        crs=crs,
+        order=order,
+        stamp=stamp,
+        seed=seed,
+    )
+    done = job.update(request, now=_now())
+    print(json.dumps(done.summary, indent=2, ensure_ascii=False) if as_json else "\n".join(done.words))
 
 
 @app.command(

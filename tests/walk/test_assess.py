@@ -20,7 +20,7 @@ from survey_files import AREA, EVIDENCE, SEARCHED, SURVEY, at, square, write
 
 PRODUCTS = {
     *("hazard.gpkg", "hazard.tif", "next_boxes.gpx", "next_boxes.kml"),
-    *("report.html", "report.pdf", "summary.json", "timings.json"),
+    *("report.html", "report.pdf", "summary.json", "timings.json", "estimate.npz"),
 }
 UNEXPLAINED = """\
 based_on = "default"

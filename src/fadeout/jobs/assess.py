@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fadeout.jobs import gridding, intake, phrasing, products, report, runs
+from fadeout.jobs import gridding, intake, kept, phrasing, products, report, runs
 from fadeout.jobs.assessment import Assessment, RunInfo, SensitivityRow
 from fadeout.jobs.gridding import Gridded
 from fadeout.jobs.refits import DRAWS, fitted, sensitivity, total
@@ -168,6 +168,10 @@ def walk(
 
     parts.begin("writing the report")
     report.write(assessment, summary, folder)
+    kept.write(
+        folder, survey, profile, gridded, posterior, area.cells, detection=detection, title=assessment.info.title,
+        seed=request.seed, created_at=assessment.info.created_at,
+    )  # fmt: skip
     runs.close(assessment, summary, folder, parts.end())
     return Outcome(assessment, summary, request.out, in_words(summary, request.out))
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SUMMARY, TIMINGS = "summary.json", "timings.json"
 PRODUCTS = (
     *("hazard.gpkg", "hazard.tif", "next_boxes.gpx", "next_boxes.kml"),
-    *("report.html", "report.pdf", SUMMARY, TIMINGS),
+    *("report.html", "report.pdf", SUMMARY, TIMINGS, "estimate.npz"),
 )
 PARTS = ("numpy", "scipy", "numba", "shapely", "pyproj", "pyogrio", "rasterio")
 MARK = SCHEMA.partition("/")[0]  # any version of ours
@@ -92,10 +92,15 @@ def close(
     seconds : mapping, optional
         Seconds that each part of the job took, by name.
     """
+    seal(assessment.info.created_at, summary["seed"], folder, seconds)
+
+
+def seal(created_at: str, seed: int, folder: Path, seconds: Mapping[str, float] | None = None) -> None:
+    """The same for a run that is no assessment."""
     told = {
         "schema": "fadeout-timings/1",
-        "created_at": assessment.info.created_at,
-        "seed": summary["seed"],
+        "created_at": created_at,
+        "seed": seed,
         "seconds": {name: round(value, 3) for name, value in (seconds or {}).items()},
         "files": digests(folder),
     }

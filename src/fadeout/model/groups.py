@@ -1,66 +1,64 @@
-"""Groups of finds that share no strike with one another, each with weighted particles of its own.
+"""Groups of finds that share no strike with one another, each with weighted particles of its own, in one state.
 
-Reads   kept draws, the `Ground`, more search and more finds
+Reads   kept draws, the `Ground` of the state, more search and more finds
 Gives   `Group`: weights, moves, and what its strikes left in cells, boxes and regions
-Knows   nothing of the whole map or of next boxes
-Start   at `groups_of`; `Group.reweigh` takes in search without a find, `Group.take_in` a find
+Knows   nothing of the whole map, of other states or of next boxes
+Start   at `Group.reweigh`, which takes in search without a find, and `Group.take_in`, which takes in a find
 
-The posterior is a product over strikes. So, given that no strike has finds of two groups, groups are independent, and
-each may be weighed, resampled and moved alone (resample-move, Gilks and Berzuini 2001; Chopin 2002).
+The posterior is a product over strikes. So, given what is learned and that no strike has finds of two groups, groups
+are independent, and each may be weighed, resampled and moved alone (resample-move, Gilks and Berzuini 2001; Chopin
+2002). A record that finds of a group may belong to is that group's alone: it has it, or nothing was found of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from fadeout.model import particles
 from fadeout.model.blocks import tabulate_all
-from fadeout.model.chain import Draws
 from fadeout.model.exposing import tabulate_field
-from fadeout.model.ground import Change, Ground
+from fadeout.model.ground import Ground, Sums
 from fadeout.model.particles import Swarm
-from fadeout.model.tables import LOG_ZERO, idle_scratch, idle_state
-from fadeout.model.world import Boxes, Field, Items, Records, World
+from fadeout.model.tables import LOG_ZERO, Support, idle_scratch, idle_state, make_items, make_records
+from fadeout.model.vacant import Change
+from fadeout.model.world import FREE, Boxes, Field, World
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
+T = TypeVar("T")
 
-LINKED = 0.01  # two finds belong to one group if they share a strike in this share of the draws, at least
 BLOCKS = 4  # blocks of particles moved side by side, whatever the threads
 HALF = 0.5  # effective share of the particles below which they are resampled
 SWEEPS = 1  # after each resampling and each find
-SUMMED = (
-    8_000_000  # kernel cells that one sum over a group's particles may touch; else evenly drawn particles do
-)
+SUMMED = 8_000_000  # kernel cells that sums over a group's particles may touch, over all states; else fewer particles do
 
 
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """What a group's known strikes left: rasters over a window of the grid and of the boxes, and by region."""
+class Pool(Protocol):
+    """Who does work: a pool of threads, or nobody else (`AtOnce`)."""
 
-    cells: tuple[slice, slice]
-    boxes: tuple[slice, slice]
-    mean: Array
-    log_none: Array
-    log_no_find: Array
-    log_none_in: Array  # (regions,)
+    def map(self, work: Callable[..., T], *values: Any) -> Iterator[T]:
+        """Do work for each value."""
+        ...
 
 
-Work = Callable[[World, np.random.Generator, int, int, int, int], None]
+class AtOnce:
+    """Does work where it is called, for states that run side by side already."""
+
+    def map(self, work: Callable[..., T], *values: Any) -> Iterator[T]:
+        """Do work for each value."""
+        return map(work, *values)
 
 
 class Group:
-    """Finds (rows and columns of the grid), P particles of them, and their log weights."""
+    """Finds (rows and columns of the grid), P particles of them, their log weights, and the records they may have."""
 
-    def __init__(self, places: Ints, swarm: Swarm, log_weight: Array, ground: Ground):
+    def __init__(self, places: Ints, swarm: Swarm, log_weight: Array, ground: Ground, owned: Sequence[int]):
         self.places, self.swarm, self.log_weight, self.ground = places, swarm, log_weight, ground
+        self.owned = list(owned)
         self.sums: Sums | None = None
 
     # ---- weights
@@ -76,14 +74,41 @@ class Group:
         """Effective share of the particles, 0 to 1: 1/(P Σ w²)."""
         return float(1.0 / (len(self.log_weight) * (self.weights**2).sum()))
 
-    def reweigh(self, change: Change) -> bool:
-        """Weigh particles by search without a find; say whether any strike of theirs is in reach of it."""
-        ground = self.ground
-        change_of_weight = particles.reweigh(
-            self.swarm, change.before, change.after, change.top, change.left, ground.shape, ground.rate
+    def unfound(self, swarm: Swarm | None = None) -> Array:
+        """Whether nothing was found of each owned record, by particle, shape (P, owned)."""
+        s = swarm or self.swarm
+        used = np.where(s.finds > 0, s.record, FREE)
+        return (
+            np.stack([(used != m).all(axis=1) for m in self.owned], axis=1)
+            if self.owned
+            else np.ones((len(used), 0))
         )
-        self.log_weight = self.log_weight + change_of_weight
-        return bool(change_of_weight.any())
+
+    def chance_unfound(self) -> Array:
+        """P(nothing was found of it), by owned record."""
+        return np.asarray(self.weights @ self.unfound())
+
+    def _weigh(self, change: Array) -> float:
+        """Change log weights; give the log of the mean factor."""
+        with np.errstate(divide="ignore"):
+            mean = float(np.log(self.weights @ np.exp(change - change.max())) + change.max())
+        self.log_weight = self.log_weight + change
+        return mean
+
+    def change_of_weight(self, change: Change, fell: Array) -> Array:
+        """How search without a find changes log weights; `fell` is by how much log P(nothing found) of records did."""
+        ground = self.ground
+        out = particles.reweigh(
+            self.swarm, change.before, change.after, change.top, change.left, ground.shapes, ground.rates
+        )
+        if self.owned and fell[self.owned].any():
+            out = out + self.unfound() @ fell[self.owned]
+        return np.asarray(out)
+
+    def reweigh(self, change: Change, fell: Array) -> float | None:
+        """Weigh particles by search without a find; give its log probability, None if nothing of theirs is in reach."""
+        weight = self.change_of_weight(change, fell)
+        return self._weigh(weight) if weight.any() else None
 
     def known_at(self, row: int, col: int) -> Array:
         """Rate of finds, per unit of detection, of each particle's known strikes in a grid cell."""
@@ -95,28 +120,39 @@ class Group:
                 ground.exposure,
                 row + margin,
                 col + margin,
-                ground.shape,
-                ground.rate,
+                ground.shapes,
+                ground.rates,
             )
         )
 
+    def foretold(self, row: int, col: int) -> Array:
+        """The same, with the records that nothing was found of yet in a particle."""
+        weights = np.array([self.ground.weight_of_record(m, row, col) for m in self.owned])
+        return self.known_at(row, col) + (self.unfound() @ weights if self.owned else 0.0)
+
     def near(self, row: int, col: int) -> bool:
         """Whether any find of this group may share a strike with an item in a cell."""
+        if not len(self.places):
+            return False
         away = np.abs(self.places - [row, col]).max(axis=1)
         return bool(away.min() <= 2 * self.ground.lattice.reach)
 
     # ---- resampling and moves
 
-    def resample(self, rng: np.random.Generator) -> None:
-        """Draw particles by their weights, as evenly as may be (systematic resampling), in random order."""
-        count = len(self.log_weight)
+    def draw(self, rng: np.random.Generator, count: int) -> Ints:
+        """Draw particles by their weights, as evenly as may be (systematic resampling)."""
         at = (rng.random() + np.arange(count)) / count
-        chosen = np.minimum(np.searchsorted(np.cumsum(self.weights), at), count - 1)
-        chosen = rng.permutation(chosen)
-        self.swarm = Swarm(*(np.ascontiguousarray(column[chosen]) for column in self.swarm))
-        self.log_weight = np.zeros(count)
+        return np.minimum(np.searchsorted(np.cumsum(self.weights), at), len(self.log_weight) - 1)
 
-    def refresh(self, rng: np.random.Generator, pool: ThreadPoolExecutor, around: Ints | None) -> None:
+    def resample(self, rng: np.random.Generator) -> None:
+        """Draw particles by their weights, in random order."""
+        chosen = rng.permutation(self.draw(rng, len(self.log_weight)))
+        self.swarm = taken(self.swarm, chosen)
+        self.log_weight = np.zeros(len(chosen))
+
+    def refresh(
+        self, rng: np.random.Generator, pool: Pool, around: Ints | None, sweeps: int = SWEEPS
+    ) -> None:
         """Resample if weights are uneven, then move the finds within a reach of some cells (n, 2), or all."""
         if self.effective < HALF:
             self.resample(rng)
@@ -126,19 +162,18 @@ class Group:
             active = np.flatnonzero(away <= self.ground.lattice.reach)
         if not len(active):
             return
+        local, names = self._names()
         self._in_blocks(
             rng,
             pool,
             lambda world, child, start, stop, top, left: particles.move_particles(
-                world, child, self.swarm, start, stop, top, left, active, SWEEPS
+                world, child, self.swarm, start, stop, top, left, local, names, active, sweeps
             ),
         )
 
-    def take_in(self, place: tuple[int, int], rng: np.random.Generator, pool: ThreadPoolExecutor) -> None:
+    def take_in(self, place: tuple[int, int], rng: np.random.Generator, pool: Pool) -> None:
         """Weigh particles by how well they foretold a find, and allocate it in each."""
-        ground = self.ground
-        foretold = self.known_at(*place) + ground.weight_of_new(*place)
-        self.log_weight = self.log_weight + np.log(foretold)
+        self._weigh(np.log(self.foretold(*place) + self.ground.weight_of_new(*place)))
         if self.effective < HALF:
             self.resample(rng)
         count = len(self.log_weight)
@@ -146,30 +181,42 @@ class Group:
         s = self.swarm
         one = np.zeros((count, 1), np.int32)
         more = [np.concatenate([column, one], axis=1) for column in s[1:5]]
-        self.swarm = Swarm._make([np.concatenate([s.strike, one - np.int32(1)], axis=1), *more, s.top.copy()])
+        free = np.concatenate([s.record, one + np.int32(FREE)], axis=1)
+        strike = np.concatenate([s.strike, one - np.int32(1)], axis=1)
+        self.swarm = Swarm._make([strike, *more, free, s.top.copy()])
+        local, names = self._names()
         self._in_blocks(
             rng,
             pool,
             lambda world, child, start, stop, top, left: particles.take_in(
-                world, child, self.swarm, start, stop, top, left
+                world, child, self.swarm, start, stop, top, left, local, names
             ),
         )
 
-    def _in_blocks(self, rng: np.random.Generator, pool: ThreadPoolExecutor, work: Work) -> None:
-        world, top, left = _world(self.places, self.ground)
-        count = len(self.log_weight)
-        cuts = np.linspace(0, count, BLOCKS + 1).astype(int)
-        jobs = []
-        for child, start, stop in zip(rng.spawn(BLOCKS), cuts[:-1], cuts[1:], strict=True):
-            own = _with_room(world)
-            jobs.append(pool.submit(work, own, child, int(start), int(stop), top, left))
-        for job in jobs:
-            job.result()
+    def _names(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The world's number of each record, and the record of each of the world's, FREE last in both."""
+        local = np.full(len(self.ground.records) + 1, FREE, np.int32)
+        local[self.owned] = np.arange(len(self.owned))
+        return local, np.array([*self.owned, FREE], dtype=np.int32)
+
+    def _in_blocks(
+        self,
+        rng: np.random.Generator,
+        pool: Pool,
+        work: Callable[[World, np.random.Generator, int, int, int, int], None],
+    ) -> None:
+        world, top, left = _world(self.places, self.ground, self.owned)
+        cuts = np.linspace(0, len(self.log_weight), BLOCKS + 1).astype(int)
+
+        def one(child: np.random.Generator, start: int, stop: int) -> None:
+            work(_with_room(world), child, int(start), int(stop), top, left)
+
+        list(pool.map(one, rng.spawn(BLOCKS), cuts[:-1], cuts[1:]))
 
     # ---- what is left
 
-    def add_up(self, pool: ThreadPoolExecutor, rng: np.random.Generator) -> Sums:
-        """Sum what the group's strikes left, over its particles."""
+    def add_up(self, pool: Pool, rng: np.random.Generator, draws: int) -> Sums:
+        """Sum what the group's strikes left, over its particles; draw what they left in regions `draws` times."""
         ground = self.ground
         grid, reach, side = ground.lattice.grid, ground.lattice.reach, ground.side
         low, high = self.places.min(axis=0) - 2 * reach, self.places.max(axis=0) + 2 * reach + 1
@@ -181,26 +228,24 @@ class Group:
         blocks = -(-(r1 - r0) // side), -(-(c1 - c0) // side)
         regions = [g for g, left in enumerate(ground.left_in) if left[r0:r1, c0:c1].any()]
         left_in = np.ascontiguousarray(ground.left_in[regions])
-        log_none = np.zeros((len(weights), len(regions)))
+        shares = np.zeros((*swarm.finds.shape, len(regions)))
         cuts = np.linspace(0, len(weights), 3).astype(int)
 
         def work(start: int, stop: int) -> tuple[Array, Array, Array]:
             mean, none, boxes = np.zeros(keep.shape), np.zeros(keep.shape), np.zeros(blocks)
             particles.sum_known(
-                ground.kernels, swarm, start, stop, weights, ground.exposure, ground.lattice.margin, keep,
-                ground.shape, ground.rate, side, ground.detection, r0, c0, mean, none, boxes,
+                ground.kernels, ground.extent, swarm, start, stop, weights, ground.exposure, ground.lattice.margin, keep,
+                ground.shapes, ground.rates, side, ground.detection, (r0, c0), mean, none, boxes,
             )  # fmt: skip
             if regions:
-                particles.none_in_regions(
-                    ground.kernels, swarm, start, stop, ground.exposure, ground.lattice.margin, left_in,
-                    ground.shape, ground.rate, log_none,
-                )  # fmt: skip
+                particles.shares_in_regions(
+                    ground.kernels, ground.extent, swarm, start, stop, ground.lattice.margin, left_in, shares
+                )
             return mean, none, boxes
 
         halves = list(pool.map(work, cuts[:-1].tolist(), cuts[1:].tolist()))
         mean, none, boxes = (halves[0][n] + halves[1][n] for n in range(3))
-        in_regions = np.zeros(len(ground.left_in))
-        in_regions[regions] = np.log(np.maximum(weights @ np.exp(log_none), 1e-300))
+        self._in_regions(weights, swarm, regions, shares, rng, draws)
         whole = (
             slice(0, min(blocks[0], grid.rows // side - t0)),
             slice(0, min(blocks[1], grid.cols // side - u0)),
@@ -211,68 +256,55 @@ class Group:
             mean,
             np.log(np.maximum(1.0 + none, 1e-300)),
             np.log(np.maximum(1.0 + boxes[whole], 1e-300)),
-            in_regions,
         )
         return self.sums
+
+    def _in_regions(
+        self,
+        weights: Array,
+        swarm: Swarm,
+        regions: Sequence[int],
+        shares: Array,
+        rng: np.random.Generator,
+        draws: int,
+    ) -> None:
+        """Keep, by particle, log P(none left) in regions, and, drawn by their weights, expected items there."""
+        ground, count = self.ground, len(self.ground.left_in)
+        used = swarm.finds > 0
+        rate = ground.rates[swarm.record] + ground.exposure[swarm.footprint, swarm.row, swarm.col]
+        power = np.where(used, ground.shapes[swarm.record] + swarm.finds, 0.0)
+        self.summed = weights, self.unfound(swarm), np.zeros((len(weights), count))
+        self.summed[2][:, regions] = -(power[:, :, None] * np.log1p(shares / rate[:, :, None])).sum(axis=1)
+        at = (rng.random() + np.arange(draws)) / draws
+        chosen = rng.permutation(np.minimum(np.searchsorted(np.cumsum(weights), at), len(weights) - 1))
+        items = rng.standard_gamma(power[chosen]) / rate[chosen]
+        self.drawn = np.zeros((draws, count))
+        self.drawn[:, regions] = np.einsum("dk,dkg->dg", items, shares[chosen])
+        self.drawn_unfound = self.summed[1][chosen]
+
+    def log_none_in(self, of_records: Array) -> Array:
+        """Log P(none left) by region, with owned records that nothing was found of; `of_records` (records, regions)."""
+        weights, unfound, known = self.summed
+        whole = known + unfound @ of_records[self.owned] if self.owned else known
+        return np.asarray(np.log(np.maximum(weights @ np.exp(whole), 1e-300)))
 
     def _fewer(self, rng: np.random.Generator) -> tuple[Array, Swarm]:
         """All particles with their weights, or evenly drawn ones where all of them would take too long."""
         work = int((self.swarm.finds > 0).sum()) * (2 * self.ground.lattice.reach + 1) ** 2
-        count = len(self.log_weight)
-        if work <= SUMMED:
+        most = SUMMED * self.ground.share
+        if work <= most:
             return self.weights, self.swarm
-        few = max(100, int(count * SUMMED / work))
-        at = (rng.random() + np.arange(few)) / few
-        chosen = np.minimum(np.searchsorted(np.cumsum(self.weights), at), count - 1)
-        return np.full(few, 1.0 / few), Swarm(
-            *(np.ascontiguousarray(column[chosen]) for column in self.swarm)
-        )
+        few = max(int(100 * self.ground.share), 30, int(len(self.log_weight) * most / work))
+        return np.full(few, 1.0 / few), taken(self.swarm, self.draw(rng, few))
+
+    def part(self, ground: Ground, chosen: Ints) -> Group:
+        """Only the chosen particles, over another ground."""
+        return Group(self.places, taken(self.swarm, chosen), self.log_weight[chosen], ground, self.owned)
 
 
-# ---- making groups
-
-
-def groups_of(
-    draws: Draws, places: Ints, ground: Ground, count: int, rng: np.random.Generator
-) -> list[Group]:
-    """Part finds into groups by who shares strikes with whom in the draws, each with `count` particles."""
-    if not len(places):
-        return []
-    labels = _linked(draws.strike_of)
-    out = []
-    for label in range(labels.max() + 1):
-        mine, others = np.flatnonzero(labels == label), np.flatnonzero(labels != label)
-        apart = np.array([not np.isin(s[mine][s[mine] >= 0], s[others]).any() for s in draws.strike_of])
-        usable = np.flatnonzero(apart)
-        chosen = usable[np.linspace(0, len(usable) - 1, count).round().astype(int)]
-        swarm = _swarm(draws, mine, chosen)
-        out.append(Group(places[mine], swarm, np.zeros(count), ground))
-    return out
-
-
-def _linked(strike_of: Ints) -> Ints:
-    """Label finds by group: those that share a strike in a share of the draws, and so on from one to another."""
-    count = strike_of.shape[1]
-    shared = np.zeros((count, count))
-    for strikes in strike_of:
-        shared += (strikes[:, None] == strikes[None, :]) & (strikes >= 0)[:, None]
-    pairs = np.argwhere(shared >= LINKED * len(strike_of))
-    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
-
-
-def _swarm(draws: Draws, mine: Ints, chosen: Ints) -> Swarm:
-    count, finds = len(chosen), len(mine)
-    columns = [np.zeros((count, finds + 1), np.int32) for _ in range(4)]
-    strike, top = np.full((count, finds), -1, np.int32), np.zeros(count, np.int64)
-    for p, d in enumerate(chosen):
-        of = draws.strike_of[d, mine]
-        used, slot = np.unique(of[of >= 0], return_inverse=True)
-        strike[p, of >= 0] = slot
-        top[p] = len(used)
-        for column, values in zip(columns, (draws.footprint, draws.row, draws.col, draws.finds), strict=True):
-            column[p, : len(used)] = values[used]
-    return Swarm._make([strike, *columns, top])
+def taken(swarm: Swarm, chosen: Ints) -> Swarm:
+    """Only the chosen particles."""
+    return Swarm(*(np.ascontiguousarray(column[chosen]) for column in swarm))
 
 
 def joined(groups: Sequence[Group], rng: np.random.Generator) -> Group:
@@ -282,89 +314,76 @@ def joined(groups: Sequence[Group], rng: np.random.Generator) -> Group:
     count = len(groups[0].log_weight)
     finds = len(places)
     columns = [np.zeros((count, finds + 1), np.int32) for _ in range(4)]
+    columns.append(np.full((count, finds + 1), FREE, np.int32))
     strike, log_weight = np.full((count, finds), -1, np.int32), np.zeros(count)
     filled = np.zeros(count, np.int64)
     start = 0
     for n, group in enumerate(groups):
         order = rng.permutation(count) if n else np.arange(count)
-        s = Swarm(*(column[order] for column in group.swarm))
+        s = taken(group.swarm, order)
         mine = s.strike.shape[1]
         log_weight += group.log_weight[order]
         strike[:, start : start + mine] = np.where(s.strike >= 0, s.strike + filled[:, None], -1)
         for k in range(int(s.top.max(initial=0))):
             some = np.flatnonzero(k < s.top)
-            for column, values in zip(columns, s[1:5], strict=True):
+            for column, values in zip(columns, s[1:6], strict=True):
                 column[some, filled[some] + k] = values[some, k]
         filled += s.top
         start += mine
-    return Group(places, Swarm._make([strike, *columns, filled]), log_weight, ground)
+    owned = sorted({m for group in groups for m in group.owned})
+    return Group(places, Swarm._make([strike, *columns, filled]), log_weight, ground, owned)
 
 
 def alone(count: int, ground: Ground) -> Group:
     """A group of no finds yet."""
-    column = np.zeros((count, 1), np.int32)
-    columns = [column.copy() for _ in range(4)]
-    swarm = Swarm._make([np.zeros((count, 0), np.int32), *columns, np.zeros(count, np.int64)])
-    return Group(np.empty((0, 2), dtype=np.int64), swarm, np.zeros(count), ground)
+    columns = [np.zeros((count, 1), np.int32) for _ in range(4)]
+    free = np.full((count, 1), FREE, np.int32)
+    swarm = Swarm._make([np.zeros((count, 0), np.int32), *columns, free, np.zeros(count, np.int64)])
+    return Group(np.empty((0, 2), dtype=np.int64), swarm, np.zeros(count), ground, [])
 
 
-def _world(places: Ints, ground: Ground) -> tuple[World, int, int]:
-    """Tables of a group's finds on their window of the lattice, and its corner."""
+def _world(places: Ints, ground: Ground, owned: Sequence[int]) -> tuple[World, int, int]:
+    """Tables of a group's finds and records on their window of the lattice, and its corner."""
     lattice = ground.lattice
     m, reach = lattice.margin, lattice.reach
     low = np.maximum(places.min(axis=0) + m - reach, 0)
     high = np.minimum(places.max(axis=0) + m + reach + 1, lattice.shape)
+    for window in (ground.records[n].window for n in owned):
+        low = np.minimum(low, [window.top, window.left])
+        high = np.maximum(high, [window.top + window.high, window.left + window.wide])
     exposure = np.ascontiguousarray(ground.exposure[:, low[0] : high[0], low[1] : high[1]])
     with np.errstate(divide="ignore"):
-        log_density = np.maximum(np.log(ground.density), LOG_ZERO)
-        log_weight = np.maximum(np.log(lattice.weights), LOG_ZERO)
+        log_density = np.maximum(np.log(ground.state.density * ground.strikes), LOG_ZERO)
+        log_weight = np.maximum(np.log(ground.state.weights), LOG_ZERO)
     log_rate, first = np.empty_like(exposure), np.empty_like(exposure)
     tabulate_field(exposure, log_density, float(ground.shape), float(ground.rate), log_rate, first)
     field = Field(
         ground.kernels, lattice.log_kernels, lattice.extents, exposure, exposure, log_rate, first,
         log_density, log_weight, float(ground.shape), float(ground.rate),
     )  # fmt: skip
-    relative = (places + m - low).astype(np.int32)
-    room = idle_scratch(len(places), 0, ground.kernels.shape, 0, (0, 0))
-    items, records = _items(relative, ground), _no_records(len(places))
+    items = make_items(ground.prior, lattice, (places + m - low).astype(np.int32))
+    items = items._replace(stray=float(ground.stray))
+    supports = [
+        Support(s.top - int(low[0]), s.left - int(low[1]), s.log_place, s.outside)
+        for s in (ground.records[n].support for n in owned)
+    ]
+    records = make_records(
+        items, ground.prior, lattice, supports, [ground.records[n].recorded for n in owned]
+    )
+    records = records._replace(
+        shape=ground.shapes[list(owned)].astype(np.float64), rate=ground.rates[list(owned)]
+    )
+    room = idle_scratch(len(places), len(owned), ground.kernels.shape, 0, (0, 0))
     world = World(field, items, records, _no_boxes(), idle_state(0, 0), room)
     tabulate_all(world)
     return world, int(low[0]), int(low[1])
 
 
-def _items(places: NDArray[np.int32], ground: Ground) -> Items:
-    count, reach = len(places), ground.lattice.reach
-    away = np.abs(places[:, None] - places[None]).max(axis=2)
-    close = (away <= 2 * reach) & ~np.eye(count, dtype=bool)
-    return Items(
-        np.ascontiguousarray(places[:, 0]),
-        np.ascontiguousarray(places[:, 1]),
-        np.zeros((count, len(ground.density), 2 * reach + 1)),
-        np.zeros(count),
-        np.concatenate([[0], np.cumsum(close.sum(axis=1))]).astype(np.int64),
-        np.nonzero(close)[1].astype(np.int32),
-        float(ground.stray),
-        np.zeros(count + 1, np.int64),
-        np.empty(0, np.int32),
-        np.empty(0, np.int32),
-        np.empty(0),
-    )
-
-
 def _with_room(world: World) -> World:
     """The same tables with a state and room of its own."""
-    count = world.items.row.size
-    scratch = idle_scratch(count, 0, world.field.kernel.shape, 0, (0, 0))
-    return world._replace(state=idle_state(count, 0), scratch=scratch)
-
-
-def _no_records(finds: int) -> Records:
-    i32, f32, f64 = np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0)
-    i64 = np.empty(0, np.int64)
-    return Records(
-        i32, i32, i32, i32, i64, f32, f32, f32, f64, f64, f64, f64, f64, np.empty(0, bool),
-        np.zeros(finds + 1, np.int64), i32, f64,
-    )  # fmt: skip
+    count, records = world.items.row.size, world.records.top.size
+    scratch = idle_scratch(count, records, world.field.kernel.shape, 0, (0, 0))
+    return world._replace(state=idle_state(count, records), scratch=scratch)
 
 
 def _no_boxes() -> Boxes:

@@ -1,10 +1,11 @@
 """Particles of one group of finds: compiled loops that weigh them, move them and sum what their strikes left.
 
-Reads   `Swarm` (which strike each find belongs to, and each strike's template, particle by particle), `World`
+Reads   `Swarm` (which strike each find belongs to, and each strike's template and record, particle by particle), `World`
 Gives   log weights, moved particles, sums over footprints
 Knows   nothing of maps of the whole grid, of strikes without finds, or of when to resample
-Start   at `move_particles`; `model/running.py` is the only caller
+Start   at `move_particles`; `model/groups.py` is the only caller
 
+Shapes and rates of items are given by record, those of free strikes last, so that FREE, which is −1, finds them.
 Symbols: a, b Gamma prior of a strike's items, e exposure, B = b + e, n finds of a strike, k_j(x) footprint.
 """
 
@@ -19,7 +20,7 @@ from fadeout.model.compiled import compiled, compiled_fast
 from fadeout.model.exposing import exp_of, log_of
 from fadeout.model.sampler import allocate, relocate, slide
 from fadeout.model.splitting import split_or_merge
-from fadeout.model.world import World
+from fadeout.model.world import FREE, World
 
 
 class Swarm(NamedTuple):
@@ -30,36 +31,44 @@ class Swarm(NamedTuple):
     row: Any  # int32 (P, n + 1)
     col: Any  # int32 (P, n + 1)
     finds: Any  # int32 (P, n + 1)
+    record: Any  # int32 (P, n + 1), the recorded strike, or FREE
     top: Any  # int64 (P,), one past the highest slot in use
 
 
 @compiled
-def load(world: World, swarm: Swarm, p: int, top: int, left: int) -> None:
-    """Lay particle p into the world's state, whose places are relative to (top, left)."""
+def load(world: World, swarm: Swarm, p: int, top: int, left: int, local: Any) -> None:
+    """Lay particle p into the world's state, whose places are relative to (top, left).
+
+    `local` gives the world's number of each record, FREE last.
+    """
     state = world.state
+    state.slot[:] = FREE
     state.strike[:] = swarm.strike[p]
     state.top[0] = swarm.top[p]
     for k in range(state.finds.size):
         state.finds[k] = swarm.finds[p, k]
         state.footprint[k] = swarm.footprint[p, k]
         state.row[k], state.col[k] = swarm.row[p, k] - top, swarm.col[p, k] - left
-        state.record[k] = -1
+        state.record[k] = local[swarm.record[p, k]] if swarm.finds[p, k] > 0 else FREE
+        if state.record[k] != FREE:
+            state.slot[state.record[k]] = k
 
 
 @compiled
-def store(world: World, swarm: Swarm, p: int, top: int, left: int) -> None:
-    """Write the world's state back to particle p."""
+def store(world: World, swarm: Swarm, p: int, top: int, left: int, records: Any) -> None:
+    """Write the world's state back to particle p; `records` names the world's records, FREE last."""
     state = world.state
     swarm.strike[p] = state.strike
     swarm.top[p] = state.top[0]
     for k in range(state.finds.size):
         swarm.finds[p, k] = state.finds[k]
         swarm.footprint[p, k] = state.footprint[k]
+        swarm.record[p, k] = records[state.record[k]] if state.finds[k] > 0 else FREE
         swarm.row[p, k], swarm.col[p, k] = state.row[k] + top, state.col[k] + left
 
 
 @compiled
-def reweigh(swarm: Swarm, before: Any, after: Any, top: int, left: int, shape: float, rate: float) -> Any:
+def reweigh(swarm: Swarm, before: Any, after: Any, top: int, left: int, shapes: Any, rates: Any) -> Any:
     """Change of log weight, −Σ_k (a + n_k) log(B'/B), when exposures in a window with corner (top, left) grew."""
     out = np.zeros(swarm.top.size)
     high, wide = before.shape[1], before.shape[2]
@@ -67,15 +76,15 @@ def reweigh(swarm: Swarm, before: Any, after: Any, top: int, left: int, shape: f
         for k in range(swarm.top[p]):
             r, c = swarm.row[p, k] - top, swarm.col[p, k] - left
             if swarm.finds[p, k] > 0 and 0 <= r < high and 0 <= c < wide:
-                j = swarm.footprint[p, k]
-                grown = math.log((rate + after[j, r, c]) / (rate + before[j, r, c]))
-                out[p] -= (shape + swarm.finds[p, k]) * grown
+                j, m = swarm.footprint[p, k], swarm.record[p, k]
+                grown = math.log((rates[m] + after[j, r, c]) / (rates[m] + before[j, r, c]))
+                out[p] -= (shapes[m] + swarm.finds[p, k]) * grown
     return out
 
 
 @compiled
 def weight_of_known(
-    swarm: Swarm, kernels: Any, exposure: Any, row: int, col: int, shape: float, rate: float
+    swarm: Swarm, kernels: Any, exposure: Any, row: int, col: int, shapes: Any, rates: Any
 ) -> Any:
     """Σ_k k_j(x) (a + n_k)/B of each particle: rate of finds, per unit of detection, in the cell at a lattice place."""
     out = np.zeros(swarm.top.size)
@@ -84,20 +93,22 @@ def weight_of_known(
         for k in range(swarm.top[p]):
             dr, dc = row - swarm.row[p, k], col - swarm.col[p, k]
             if swarm.finds[p, k] > 0 and abs(dr) <= reach and abs(dc) <= reach:
-                j = swarm.footprint[p, k]
-                rate_k = rate + exposure[j, swarm.row[p, k], swarm.col[p, k]]
-                out[p] += kernels[j, dr + reach, dc + reach] * (shape + swarm.finds[p, k]) / rate_k
+                j, m = swarm.footprint[p, k], swarm.record[p, k]
+                rate = rates[m] + exposure[j, swarm.row[p, k], swarm.col[p, k]]
+                out[p] += kernels[j, dr + reach, dc + reach] * (shapes[m] + swarm.finds[p, k]) / rate
     return out
 
 
 @compiled
-def take_in(world: World, rng: Any, swarm: Swarm, start: int, stop: int, top: int, left: int) -> None:
+def take_in(
+    world: World, rng: Any, swarm: Swarm, start: int, stop: int, top: int, left: int, local: Any, records: Any
+) -> None:
     """Allocate the last find, new to these particles, by its weights given the others."""
     i = world.items.row.size - 1
     for p in range(start, stop):
-        load(world, swarm, p, top, left)
+        load(world, swarm, p, top, left, local)
         allocate(world, rng, i)
-        store(world, swarm, p, top, left)
+        store(world, swarm, p, top, left, records)
 
 
 @compiled
@@ -109,6 +120,8 @@ def move_particles(
     stop: int,
     top: int,
     left: int,
+    local: Any,
+    records: Any,
     active: Any,
     sweeps: int,
 ) -> None:
@@ -116,7 +129,7 @@ def move_particles(
     state = world.state
     seen = np.zeros(state.finds.size, np.bool_)
     for p in range(start, stop):
-        load(world, swarm, p, top, left)
+        load(world, swarm, p, top, left, local)
         for _ in range(sweeps):
             for n in range(active.size):
                 allocate(world, rng, active[n])
@@ -131,12 +144,13 @@ def move_particles(
                         slide(world, rng, k)
             if rng.random() < active.size / 40.0:
                 split_or_merge(world, rng)
-        store(world, swarm, p, top, left)
+        store(world, swarm, p, top, left, records)
 
 
 @compiled_fast
 def sum_known(
     kernels: Any,
+    extent: Any,
     swarm: Swarm,
     start: int,
     stop: int,
@@ -144,111 +158,149 @@ def sum_known(
     exposure: Any,
     margin: int,
     keep: Any,
-    shape: float,
-    rate: float,
+    shapes: Any,
+    rates: Any,
     side: int,
     detection: float,
-    first_row: int,
-    first_col: int,
+    corner: Any,
     mean: Any,
     none: Any,
     boxes: Any,
 ) -> None:
     """Add weighted sums over particles: expected items left, P(none) − 1 by cell, and P(no find) − 1 by block of cells.
 
-    `mean` and `none` begin at grid cell (first_row, first_col), which is the corner of a block of side × side cells.
+    `mean` and `none` begin at the grid cell `corner`, which is the corner of a block of side × side cells; `extent`
+    (J, 2) is how far each kernel reaches down and across.
     """
-    reach = kernels.shape[1] // 2
     high, wide = mean.shape
     log_none, log_boxes = np.zeros((high, wide), np.float32), np.zeros(boxes.shape, np.float32)
-    share = np.zeros(boxes.shape[1], np.float64)
-    left, line = np.empty(wide, np.float32), np.empty(wide, np.float32)
-    logs, room = np.empty(wide, np.float32), np.empty(wide, np.float32)
-    one = np.float32(1.0)
+    share, lines = np.zeros(boxes.shape[1], np.float64), np.empty((4, wide), np.float32)
+    begun, ended = np.full(high, wide), np.zeros(high, np.int64)  # columns touched, by row
     for p in range(start, stop):
-        w = weight[p]
-        if w <= 0.0:
+        if weight[p] <= 0.0:
             continue
         low, last = high, -1
         for k in range(swarm.top[p]):
             if swarm.finds[p, k] == 0:
                 continue
             j, row, col = swarm.footprint[p, k], swarm.row[p, k], swarm.col[p, k]
-            b = rate + exposure[j, row, col]
-            power, over = np.float32(shape + swarm.finds[p, k]), np.float32(1.0 / b)
-            row, col = row - margin - first_row, col - margin - first_col
-            r0, r1 = max(0, row - reach), min(high, row + reach + 1)
-            c0, c1 = max(0, col - reach), min(wide, col + reach + 1)
+            b = rates[swarm.record[p, k]] + exposure[j, row, col]
+            power = shapes[swarm.record[p, k]] + swarm.finds[p, k]
+            row, col = row - margin - corner[0], col - margin - corner[1]
+            r0, r1 = max(0, row - extent[j, 0]), min(high, row + extent[j, 0] + 1)
+            c0, c1 = max(0, col - extent[j, 1]), min(wide, col + extent[j, 1] + 1)
             if c1 <= c0 or r1 <= r0:
                 continue
-            n = c1 - c0
-            low, last = min(low, r0), max(last, r1 - 1)
-            scale = w * power / b
-            share[:] = 0.0
             for r in range(r0, r1):
-                kernel = kernels[j, r - row + reach, c0 - col + reach : c1 - col + reach]
-                kept, out = keep[r, c0:c1], mean[r, c0:c1]
-                for c in range(n):
-                    left[c] = kernel[c] * kept[c]
-                    line[c] = one + over * left[c]
-                for c in range(n):
-                    out[c] += scale * left[c]
-                log_of(line[:n], logs[:n], room[:n])
-                into = log_none[r, c0:c1]
-                for c in range(n):
-                    into[c] -= power * logs[c]
-                for c in range(n):
-                    share[(c + c0) // side] += left[c]
-                if (r + 1) % side == 0 or r == r1 - 1:
-                    for u in range(c0 // side, (c1 - 1) // side + 1):
-                        log_boxes[r // side, u] -= power * math.log1p(detection * share[u] * over)
-                        share[u] = 0.0
-        for r in range(low, last + 1):
-            exp_of(log_none[r], line, room)
-            out = none[r]
-            for c in range(wide):
-                out[c] += w * (line[c] - one)
-            log_none[r] = 0.0
-        if last >= 0:
-            for t in range(low // side, last // side + 1):
-                for u in range(boxes.shape[1]):
-                    if log_boxes[t, u] != 0.0:
-                        boxes[t, u] += w * math.expm1(log_boxes[t, u])
-                        log_boxes[t, u] = 0.0
+                begun[r], ended[r] = min(begun[r], c0), max(ended[r], c1)
+            low, last = min(low, r0), max(last, r1 - 1)
+            add_strike(
+                kernels[j], (r0, r1, c0, c1), row, col, power, b, weight[p], keep, side, detection, mean,
+                log_none, log_boxes, share, lines,
+            )  # fmt: skip
+        close_cells(weight[p], low, last, begun, ended, log_none, none, lines)
+        close_boxes(weight[p], low, last, side, log_boxes, boxes)
 
 
 @compiled_fast
-def none_in_regions(
-    kernels: Any,
-    swarm: Swarm,
-    start: int,
-    stop: int,
-    exposure: Any,
-    margin: int,
-    left: Any,
-    shape: float,
-    rate: float,
-    out: Any,
+def add_strike(
+    kernel: Any,
+    window: Any,
+    row: int,
+    col: int,
+    power: float,
+    b: float,
+    weight: float,
+    keep: Any,
+    side: int,
+    detection: float,
+    mean: Any,
+    log_none: Any,
+    log_boxes: Any,
+    share: Any,
+    lines: Any,
 ) -> None:
-    """Add log P(none left) of known strikes to out (P, regions); left (regions, rows, cols) is mask × keep."""
+    """Add what one strike left to `mean`, and its log P(none) to the particle's own, by cell and by block."""
+    reach = kernel.shape[0] // 2
+    r0, r1, c0, c1 = window
+    n, one, many, over = c1 - c0, np.float32(1.0), np.float32(power), np.float32(1.0 / b)
+    left, line, logs, room = lines[0, :n], lines[1, :n], lines[2, :n], lines[3, :n]
+    scale = weight * power / b
+    share[:] = 0.0
+    for r in range(r0, r1):
+        near = kernel[r - row + reach, c0 - col + reach : c1 - col + reach]
+        kept, out = keep[r, c0:c1], mean[r, c0:c1]
+        for c in range(n):
+            left[c] = near[c] * kept[c]
+            line[c] = one + over * left[c]
+        for c in range(n):
+            out[c] += scale * left[c]
+        log_of(line, logs, room)
+        into = log_none[r, c0:c1]
+        for c in range(n):
+            into[c] -= many * logs[c]
+        for c in range(n):
+            share[(c + c0) // side] += left[c]
+        if (r + 1) % side == 0 or r == r1 - 1:
+            for u in range(c0 // side, (c1 - 1) // side + 1):
+                log_boxes[r // side, u] -= many * math.log1p(detection * share[u] * over)
+                share[u] = 0.0
+
+
+@compiled_fast
+def close_cells(
+    weight: float, low: int, last: int, begun: Any, ended: Any, log_none: Any, none: Any, lines: Any
+) -> None:
+    """Add one particle's P(none) − 1 by cell, rows low to last, and clear what it was made of."""
+    one = np.float32(1.0)
+    for r in range(low, last + 1):
+        c0, c1 = begun[r], ended[r]
+        if c1 <= c0:
+            continue
+        logs, line, out = log_none[r, c0:c1], lines[0, : c1 - c0], none[r, c0:c1]
+        exp_of(logs, line, lines[1, : c1 - c0])
+        for c in range(line.size):
+            out[c] += weight * (line[c] - one)
+        logs[:] = 0.0
+        begun[r], ended[r] = none.shape[1], 0
+
+
+@compiled_fast
+def close_boxes(weight: float, low: int, last: int, side: int, log_boxes: Any, boxes: Any) -> None:
+    """The same by block."""
+    if last < 0:
+        return
+    for t in range(low // side, last // side + 1):
+        for u in range(boxes.shape[1]):
+            if log_boxes[t, u] != 0.0:
+                boxes[t, u] += weight * math.expm1(log_boxes[t, u])
+                log_boxes[t, u] = 0.0
+
+
+@compiled_fast
+def shares_in_regions(
+    kernels: Any, extent: Any, swarm: Swarm, start: int, stop: int, margin: int, left: Any, out: Any
+) -> None:
+    """Fill out (P, slots, regions) with the share of each strike that lies undetected in each region.
+
+    `left` (regions, rows, cols) is the region times what search left.
+    """
     reach = kernels.shape[1] // 2
     regions, rows, cols = left.shape
     for p in range(start, stop):
         for k in range(swarm.top[p]):
             if swarm.finds[p, k] == 0:
                 continue
-            j = swarm.footprint[p, k]
-            b = rate + exposure[j, swarm.row[p, k], swarm.col[p, k]]
-            row, col = swarm.row[p, k] - margin, swarm.col[p, k] - margin
-            c0, c1 = max(0, col - reach), min(cols, col + reach + 1)
+            j, row, col = swarm.footprint[p, k], swarm.row[p, k] - margin, swarm.col[p, k] - margin
+            c0, c1 = max(0, col - extent[j, 1]), min(cols, col + extent[j, 1] + 1)
             if c1 <= c0:
                 continue
             for g in range(regions):
                 total = 0.0
-                for r in range(max(0, row - reach), min(rows, row + reach + 1)):
+                for r in range(max(0, row - extent[j, 0]), min(rows, row + extent[j, 0] + 1)):
                     kernel = kernels[j, r - row + reach, c0 - col + reach : c1 - col + reach]
                     kept, part = left[g, r, c0:c1], np.float32(0.0)
                     for c in range(kernel.size):
                         part += kernel[c] * kept[c]
                     total += float(part)
-                out[p, g] -= (shape + swarm.finds[p, k]) * math.log1p(total / b)
+                out[p, k, g] = total

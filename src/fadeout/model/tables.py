@@ -53,6 +53,9 @@ class Places(NamedTuple):
     weight: Array
 
 
+CERTAIN = Places(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
+
+
 class Support(NamedTuple):
     """Places of a record in the lattice: first row and column, log prior over them, prior mass outside."""
 
@@ -308,12 +311,12 @@ class _Maker:
         exposing.stamp_cells(kernel, boxes.row, boxes.col, extra_detection(boxes, self.strengths), exposure)
         field = self._field(kernel, exposure, np.ascontiguousarray(self.ground[(slice(None), *window)]))
         cells = (self.finds[mine] + m - (top, left)).astype(np.int32)
-        items = _items(prior, lattice, cells, [self.places[int(n)] for n in mine], (m - top, m - left))
+        items = make_items(prior, lattice, cells, [self.places[int(n)] for n in mine], (m - top, m - left))
         supports = [
             Support(s.top - top, s.left - left, s.log_place, s.outside)
             for s in (self.supports[n] for n in records)
         ]
-        recorded = _records(items, prior, lattice, supports, [prior.recorded[n] for n in records])
+        recorded = make_records(items, prior, lattice, supports, [prior.recorded[n] for n in records])
         world = World(field, items, recorded, boxes, idle_state(0, 0), _no_scratch())
         tabulate_world(world)
         active = (labels[window] == number).astype(np.float32)
@@ -440,15 +443,14 @@ def _places(effort: Effort, finds: Ints, errors: Array | None) -> list[Places]:
     It lies where it could be found: in its own box if the search of that stopped at it, else where the effort is above 0,
     the likelier the higher the effort.
     """
-    none = Places(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
     if errors is None:
-        return [none] * len(finds)
+        return [CERTAIN] * len(finds)
     own = {box.find: box.mask for box in effort.stopped}
     rows, cols = effort.grid.shape
     out = []
     for n, ((row, col), error) in enumerate(zip(finds, errors / effort.grid.cell_m, strict=True)):
         if error <= LEAST_ERROR:
-            out.append(none)
+            out.append(CERTAIN)
             continue
         reach = math.ceil(ERROR_REACH * error)
         r = np.arange(max(0, row - reach), min(rows, row + reach + 1))
@@ -462,14 +464,16 @@ def _places(effort: Effort, finds: Ints, errors: Array | None) -> list[Places]:
     return out
 
 
-def _items(
+def make_items(
     prior: Prior,
     lattice: Lattice,
     places: NDArray[np.int32],
-    likely: Sequence[Places],
-    shift: tuple[int, int],
+    likely: Sequence[Places] = (),
+    shift: tuple[int, int] = (0, 0),
 ) -> Items:
+    """Tables of finds at places (n, 2) of a window of the lattice, not yet filled; `likely` cells by grid row and col."""
     count, side = len(places), 2 * lattice.reach + 1
+    likely = likely or [CERTAIN] * count
     near_first, near = _near(places, 2 * lattice.reach)
     return Items(
         np.ascontiguousarray(places[:, 0]),
@@ -497,13 +501,14 @@ def _near(places: NDArray[np.int32], distance: int) -> tuple[Ints, NDArray[np.in
     return np.concatenate([[0], np.cumsum(degree)]).astype(np.int64), both[order, 1].astype(np.int32)
 
 
-def _records(
+def make_records(
     items: Items,
     prior: Prior,
     lattice: Lattice,
     supports: Sequence[Support],
     recorded: Sequence[RecordedStrike],
 ) -> Records:
+    """Tables of recorded strikes on the same window, not yet filled."""
     sizes = [support.log_place.size for support in supports]
     first, entries = _record_entries(supports, items, lattice.reach)
     places = [support.log_place.ravel() for support in supports]
