@@ -37,6 +37,7 @@ Progress = Callable[[float, str], None]
 
 CHAINS = 4
 EXTENSIONS = 4  # a fit that has not converged is run on, at most this many times its first length
+EXTENSIONS_LEARNING = 12  # the same where something is learned: numbers move every third sweep where tables are large
 
 
 def fit(
@@ -86,7 +87,7 @@ def fit(
         Whether strikes may be centred outside the grid, within one footprint's reach.
     chains, sweeps : int
         Chains, and sweeps per chain after warm-up. Without `sweeps` the fit chooses a length by the number of
-        finds and runs on, up to four times that, until the chains agree.
+        finds and runs on, up to four times that (twelve times if anything is learned), until the chains agree.
     seed : int
         Same inputs and seed give the same posterior.
     progress : callable, optional
@@ -224,7 +225,8 @@ def _run_chains(
     if chains < 1 or (sweeps is not None and sweeps < 4):
         raise ValueError(f"a fit needs at least 1 chain and 4 sweeps; got {chains} and {sweeps}")
     length = planned_sweeps(tables.count) if sweeps is None else sweeps
-    most = length * (EXTENSIONS if sweeps is None else 1)
+    extensions = EXTENSIONS_LEARNING if tables.learns else EXTENSIONS
+    most = length * (extensions if sweeps is None else 1)
     warm_up = max(50, length // 4)
     seeds = np.random.SeedSequence(seed).spawn(chains)
     runs = [Chain(tables, np.random.default_rng(s), number) for number, s in enumerate(seeds)]
