@@ -91,6 +91,20 @@ def test_the_stamp_stands_in_every_product(first: tuple[Path, str, str]) -> None
         assert b"SIMULATED for a test" in (first[0] / name).read_bytes(), name
 
 
+def test_new_searches_go_into_a_run_without_a_refit(
+    first: tuple[Path, str, str], survey: Path, tmp_path: Path
+) -> None:
+    added = SEARCHED.plus(
+        square(550, 400), **{**SEARCHED.rows[1][1], "id": "B-4", "searched_on": "2021-04-01"}
+    )
+    grown = write(tmp_path, "gpkg", EVIDENCE, added, *SURVEY[2:], stem="grown")[0]
+    done = run("update", first[0], grown, "--out", tmp_path / "today")
+    assert "RUNNING ESTIMATE since the fit of" in done.stdout
+    assert "Taken in: 1 searched areas and 0 finds." in done.stdout
+    assert set(left_in(tmp_path / "today")) < PRODUCTS
+    assert set(left_in(first[0])) == PRODUCTS
+
+
 def test_an_earlier_run_is_replaced_and_a_persons_folder_is_not(survey: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")

@@ -37,7 +37,7 @@ class State:
     """One state, and what its draws differ in.
 
     `density` (J,) is strikes per template; `strays` and `scale` hold each draw's own background per cell and strikes per
-    km², the latter as a factor of the state's.
+    km², the latter as a factor of the state's; `shapes` and `rates` its own items per strike, which intervals follow.
     """
 
     draws: Ints
@@ -52,6 +52,8 @@ class State:
     exposure: Images  # (J, rows, cols) of the lattice
     scale: Array
     strays: Array
+    shapes: Array  # of items per strike, draw by draw
+    rates: Array
 
 
 def items_of_record(record: RecordedStrike, state: State, prior: Prior) -> tuple[float, float]:
@@ -139,4 +141,6 @@ def _state(posterior: Posterior, group: Ints) -> State:
         exposure=exposure.copy(),
         scale=h.strikes.sum(axis=1) / total if total > 0 else np.ones(len(group)),
         strays=h.background * cell,
+        shapes=h.shape,
+        rates=h.rate,
     )

@@ -39,6 +39,7 @@ class Thrown:
         count = max(min(count, int(MOST / max(each, 1e-9))), min(FEWEST, count))
         even = np.linspace(0, len(state.scale) - 1, count).round().astype(int)
         self.scale, self.strays = state.scale[even], state.strays[even]
+        self.shapes, self.rates = state.shapes[even], state.rates[even]
         self.log_weight = np.zeros(count)
         columns: list[list[Ints]] = [[], [], []]
         for j, of in enumerate(places):
@@ -50,7 +51,7 @@ class Thrown:
         self.draw, self.footprint, flat = (np.concatenate(column) for column in columns)
         self.row, self.col = np.divmod(flat, ground.lattice.shape[1])
         self.chance = rng.random(len(self.draw))
-        self.items = rng.standard_gamma(ground.shape, len(self.draw))
+        self.items = rng.standard_gamma(self.shapes[self.draw])
         self.totals = np.zeros((count, len(ground.regions)))
         self._add(ground, np.arange(len(self.draw)), 1.0)
 
@@ -80,12 +81,13 @@ class Thrown:
     def _add(self, ground: Ground, which: Ints, sign: float) -> None:
         """Add what some strikes left in each region to the draws' totals, or take it out."""
         at = self.footprint[which], self.row[which], self.col[which]
-        rate = ground.rate + ground.exposure[at].astype(np.float64)
-        missed = self.chance[which] < (ground.rate / rate) ** ground.shape
+        draw = self.draw[which]
+        rate = self.rates[draw] + ground.exposure[at]
+        missed = self.chance[which] < (self.rates[draw] / rate) ** self.shapes[draw]
         items = np.where(missed, sign * self.items[which] / rate, 0.0)
         for g, share in enumerate(ground.reached):
             left = items * np.maximum(share[at], 0.0)
-            self.totals[:, g] += np.bincount(self.draw[which], weights=left, minlength=len(self.totals))
+            self.totals[:, g] += np.bincount(draw, weights=left, minlength=len(self.totals))
 
     def take_out(self, ground: Ground, which: Ints) -> None:
         """Take out what some strikes left, before the ground changes."""
