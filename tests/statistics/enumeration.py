@@ -75,9 +75,11 @@ class Enumeration:
                     east * math.cos(t) - north * math.sin(t),
                 )
                 q = (along / f.sigma_major_m) ** 2 + (across / f.sigma_minor_m) ** 2
-                value = math.exp(-q / 2) if q <= 25 else 0.0
+                value = math.exp(-q / 2)
                 if f.kind == "heavy":
-                    value = (0.96 * math.exp(-q / 2) + 0.04 * math.exp(-q / 2 / 1.8**2) / 1.8**2) * (q <= 16)
+                    value = 0.96 * value + 0.04 * math.exp(-q / 2 / 1.8**2) / 1.8**2
+                if q > 25.0:
+                    value = 0.0
                 table[dr, dc] = value
         total = sum(table.values())
         return {offset: value / total for offset, value in table.items()}

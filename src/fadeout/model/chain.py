@@ -30,6 +30,7 @@ REDRAWN = 64  # finds × templates drawn anew for each kept partition, where tha
 PROPOSALS = 1 / 60  # split or merge proposals a sweep and find
 PROPOSALS_RECORDS = 1 / 15  # the same where records are in reach: which finds are theirs mixes slowest
 COVER_EVERY = 8  # sweeps between two draws of all stopped boxes' shares
+COVER_FEW, FEW_BOXES = 2, 16  # the same of a part with so few that a draw takes no longer than a sweep
 LEARN_EVERY = 1  # sweeps between two draws of what is learned
 LEARN_LARGE = 3  # the same where there are so many templates that a draw takes longer than a sweep
 
@@ -147,7 +148,8 @@ class Chain:
         for world in self.worlds:
             rate = PROPOSALS_RECORDS if world.records.top.size else PROPOSALS
             proposals = world.items.row.size * rate
-            sampler.sweep(world, self.rng, len(trace), proposals, self.swept, COVER_EVERY, found)
+            every = COVER_EVERY if world.boxes.share.size > FEW_BOXES else COVER_FEW
+            sampler.sweep(world, self.rng, len(trace), proposals, self.swept, every, found)
         before = self.swept // self.learn_every
         self.swept += len(trace)
         if self.tables.learns and self.swept // self.learn_every > before:

@@ -37,7 +37,9 @@ Progress = Callable[[float, str], None]
 
 CHAINS = 4
 EXTENSIONS = 4  # a fit that has not converged is run on, at most this many times its first length
-EXTENSIONS_LEARNING = 12  # the same where something is learned: numbers move every third sweep where tables are large
+EXTENSIONS_LEARNING = (
+    12  # the same where something is learned: numbers move every third sweep where tables are large
+)
 
 
 def fit(

@@ -23,8 +23,7 @@ TAILS = {  # share of the items in the tail, and how many times as wide it is: d
     "heavy": (0.04, 1.8),
     "far": (0.1, 2.5),  # on sites that the model does not assume: docs/decisions/0004-next-boxes.md
 }
-# standard deviations, in its own directions, where each kind ends: at most 0.6 % of its items would lie beyond
-ENDS = {"gaussian": 5.0, "heavy": 4.0, "far": 6.0, "ring": 5.0}
+END = 5.0  # standard deviations, in its own directions, where a footprint ends: at most 1.4 % of its items lie beyond
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def kernels(footprints: Sequence[Footprint], cell_m: float) -> NDArray[np.float6
     Returns
     -------
     ndarray of float, shape (footprints, 2R + 1, 2R + 1)
-        Density at the offset between cell centres, 0 beyond the footprint's own end (`ENDS`), normalised to sum to 1
+        Density at the offset between cell centres, 0 beyond the footprint's own end (`END`), normalised to sum to 1
         over the window of ±R cells. Rows run from north to south.
 
     Examples
@@ -111,7 +110,7 @@ def kernels(footprints: Sequence[Footprint], cell_m: float) -> NDArray[np.float6
     tables = np.empty((len(footprints), offsets.size, offsets.size))
     for table, footprint in zip(tables, footprints, strict=True):
         density = footprint.density(east, north)
-        density[footprint.squared(east, north) > ENDS[footprint.kind] ** 2] = 0.0
+        density[footprint.squared(east, north) > END**2] = 0.0
         table[:] = density / density.sum()
     return tables
 
