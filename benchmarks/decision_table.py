@@ -46,7 +46,7 @@ def _kind(kind: str, rows: list, ways: list, base: str) -> list:
     out.append(
         f"{'way':<32} "
         + " ".join(f"{name:>7} {'gain':>14} {'gap %':>6}" for name in MEASURES)
-        + f" {'unknown':>8} {'area %':>7} {'0.5 box':>8} {'0.75':>6} {'truth':>6} {'s':>5}"
+        + f" {'area %':>7} {'0.5 box':>8} {'0.75':>6} {'truth':>6} {'s':>5}"
     )
     for way in ways:
         parts = [_measured(name, rows, way, base) for name in MEASURES]
@@ -58,7 +58,7 @@ def _kind(kind: str, rows: list, ways: list, base: str) -> list:
             [row[way]["truth here"]["of rule"] for row in rows if "truth here" in row[way]] or [np.nan]
         )
         out.append(
-            f"{way:<32} {' '.join(parts)} {mean(way, 'unknown'):8.2f} "
+            f"{way:<32} {' '.join(parts)} "
             f"{_area_needed([row[way] for row in rows], mean(base, 'of rule')):>7} "
             f"{part[0]:8.2f} {part[1]:6.2f} {best:6.2f} {mean(way, 'seconds'):5.2f}"
         )
@@ -83,6 +83,7 @@ MEASURES = {
     "of rule": lambda row, way: row[way]["of rule"],
     "both": lambda row, way: row[way]["both"][1],
     "all": lambda row, way: row[way]["discoverable"] + row[way]["unknown"],
+    "unknown": lambda row, way: row[way]["unknown"],
 }
 
 
