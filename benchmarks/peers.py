@@ -1,165 +1,175 @@
-"""fadeout beside its peers on the same boxes and counts, in one run: `./run python benchmarks/peers.py`.
+"""fadeout beside its peers on the same boxes and counts: `./run python benchmarks/peers.py run OUT.jsonl`.
 
-The peers are installed on first use: Python ones into `.venv-peers` from `peer_models/requirements.txt`, R ones from
-Debian. Each method runs in a process of its own, one at a time; whatever is done is kept in the JSON file and not done
-again. `--report` prints the table of what is there. All data are SIMULATED.
+    peers.py install              bring the peers here: Python ones into .venv-peers, R ones from Debian, and build TMB's
+    peers.py run OUT.jsonl        run what is not in the file yet, one process at a time; a failed run is tried again
+    peers.py table OUT.jsonl      write tables and verdicts in Markdown
+
+A run is told by truth, replicate, method and settings; the settings hold a digest of the files that decide it, so that a
+changed model is run again. All data are SIMULATED.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from peer_models import scoring, truths
+from peer_models import installing, processes, scoring, tabling, truths
 
 HERE = Path(__file__).resolve().parent
 MODELS = HERE / "peer_models"
-VENV = HERE.parent / ".venv-peers"
-DEBIAN = ("r-base-core", "r-cran-mgcv", "r-cran-spatstat.model", "r-cran-tmb")
+ENGINE = HERE.parent / "src" / "fadeout" / "model"
 DRAWS = 2000
-PYTHON_PEERS = {"pymc": "with_pymc.py", "numpyro": "with_numpyro.py"}
+OURS = {"fadeout": "default", "fadeout-learning": "learning"}  # method, shipped profile
+PYTHON_PEERS = {"numpyro": "with_numpyro.py", "pymc": "with_pymc.py"}
 R_PEERS = {"mgcv": "with_mgcv.R", "tmb": "with_tmb.R", "kppm": "with_kppm.R"}
-METHODS = ("fadeout", "fadeout-learned", *R_PEERS, *PYTHON_PEERS)
+METHODS = (*OURS, *R_PEERS, *PYTHON_PEERS)
 
 
 def main():
-    """Install, run what is missing, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=40, help="boxes along each side of the grid (40)")
-    parser.add_argument("--replicates", type=int, default=5, help="data sets of each kind of truth (5)")
-    parser.add_argument("--truths", nargs="+", choices=truths.KINDS, default=truths.KINDS)
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
-    parser.add_argument(
-        "--json", type=Path, default=Path("peers.json"), help="results, added to (peers.json)"
+    """Install, run or tabulate."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--limit-s", type=float, default=1800.0, help="end a method's run after this long")
-    parser.add_argument("--report", action="store_true", help="only print the table of what is there")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("install", "run"):
+        command = commands.add_parser(name)
+        command.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    command.add_argument("out", type=Path, help="results, one JSON object a line; added to")
+    command.add_argument("--rows", type=int, default=40, help="boxes along each side of the grid (40)")
+    command.add_argument("--replicates", type=int, default=5, help="data sets of each truth (5)")
+    command.add_argument("--truths", nargs="+", choices=truths.KINDS, default=truths.KINDS)
+    command.add_argument("--limit-s", type=float, default=1800.0, help="end a run after this long (1800)")
+    command.add_argument("--until", type=float, default=None, help="begin no run after so many minutes")
+    table = commands.add_parser("table")
+    table.add_argument("out", type=Path)
     given = parser.parse_args()
-    kept = json.loads(given.json.read_text("utf-8")) if given.json.exists() else {"runs": []}
-    if not given.report:
-        usable = [method for method in given.methods if method not in missing(given.methods)]
-        kept["machine"] = machine()
-        run_all(given, usable, kept)
-    print(scoring.table(kept))
+    if given.command == "table":
+        print(tabling.tables([json.loads(line) for line in given.out.read_text("utf-8").splitlines()]))
+        return
+    lacking = installing.install(given.methods, set(PYTHON_PEERS), set(R_PEERS))
+    for method, why in lacking.items():
+        print(f"{method}: left out, {why}", file=sys.stderr)
+    if given.command == "run":
+        run_all(given, [method for method in given.methods if method not in lacking])
 
 
-def missing(methods):
-    """Install what the methods need; give those that cannot be had, and say so."""
-    out = []
-    if set(methods) & set(PYTHON_PEERS) and not install_python():
-        out += PYTHON_PEERS
-    if set(methods) & set(R_PEERS):
-        lacking = [package for package in DEBIAN if not installed(package)]
-        if lacking and shutil.which("apt-get"):
-            subprocess.run(["apt-get", "update", "-q"], stdout=sys.stderr, check=False)
-            command = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *lacking]
-            subprocess.run(command, stdout=sys.stderr, check=False)
-        needs = {"mgcv": "r-cran-mgcv", "tmb": "r-cran-tmb", "kppm": "r-cran-spatstat.model"}
-        out += [m for m, package in needs.items() if not (installed("r-base-core") and installed(package))]
-    for method in out:
-        if method in methods:
-            print(f"{method}: not installed, left out", file=sys.stderr)
-    return out
+def run_all(given, methods):
+    """Run every method on every data set it has not been run on with these settings; add a line for each run."""
+    warm(set(methods) & set(OURS), given.limit_s)
+    begun = time.monotonic()
+    for number in range(1, given.replicates + 1):
+        for truth in given.truths:
+            ground = truths.ground(truth, given.rows, number)
+            for method in methods:
+                key = {
+                    "truth": truth,
+                    "replicate": number,
+                    "method": method,
+                    "settings": settings(method, given.rows),
+                }
+                earlier = attempts(given.out, key)
+                if any("failed" not in result for result in earlier):
+                    continue
+                if given.until is not None and time.monotonic() - begun > given.until * 60:
+                    return
+                result = key | {"attempt": len(earlier) + 1, "finds": len(ground.finds)}
+                result |= {"machine": machine(), "load_before": os.getloadavg()[0]}
+                result |= run(method, ground, number, given.limit_s)
+                with given.out.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(result) + "\n")
+                print(tabling.line(result), file=sys.stderr, flush=True)
 
 
-def installed(package):
-    """Whether a Debian package is there."""
-    if not shutil.which("dpkg-query"):
-        return False
-    asked = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True)
-    return asked.stdout == "install ok installed"
+def attempts(path, key):
+    """Earlier runs of just this kind in the file, failed ones among them."""
+    if not path.exists():
+        return []
+    runs = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return [run for run in runs if all(run[name] == value for name, value in key.items())]
 
 
-def install_python():
-    """Bring the peers' own environment to what requirements.txt pins; say whether it is there."""
-    wanted, mark = MODELS / "requirements.txt", VENV / "installed"
-    if mark.exists() and mark.read_bytes() == wanted.read_bytes():
-        return True
-    python = VENV / "bin" / "python"
-    uv = shutil.which("uv") or str(Path(sys.prefix) / "tools" / "bin" / "uv")
-    steps = [[uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(VENV)],
-             [uv, "pip", "install", "--quiet", "--python", str(VENV), "--requirement", str(wanted)]]  # fmt: skip
-    if not Path(uv).exists():
-        steps = [[sys.executable, "-m", "venv", str(VENV)],
-                 [str(python), "-m", "pip", "install", "-q", "-r", str(wanted)]]  # fmt: skip
-    for step in steps:
-        if subprocess.run(step, check=False).returncode:
-            return False
-    mark.write_bytes(wanted.read_bytes())
-    return True
+def settings(method, rows):
+    """What decides a run besides truth and replicate: size, draws, and a digest of the files that take part."""
+    script = MODELS / (PYTHON_PEERS | R_PEERS | dict.fromkeys(OURS, "with_fadeout.py"))[method]
+    files = [script, MODELS / "truths.py", MODELS / "scoring.py"]
+    if method in PYTHON_PEERS:
+        files += [MODELS / "sampled.py", MODELS / "requirements.txt"]
+    if method == "tmb":
+        files += [MODELS / "lgcp.cpp"]
+    if method in OURS:
+        files += [
+            *sorted(ENGINE.glob("*.py")),
+            *sorted((ENGINE.parent / "records" / "profiles").glob("*.toml")),
+        ]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    return {"rows": rows, "draws": DRAWS, "files": digest}
 
 
 def machine():
-    """Processor, memory and Python, as told in the results."""
-    model = "unknown"
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    """Processor, cores and Python, as told in the results."""
+    model, info = "unknown", Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text("utf-8").splitlines()
         model = next(
             (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model
         )
-    return {"processor": model, "cores": os.cpu_count(), "python": sys.version.split()[0]}
+    return {"processor": model, "cores": os.cpu_count(), "python": sys.version.split()[0], "nice": os.nice(0)}
 
 
-def run_all(given, methods, kept):
-    """Run every method on every data set that it has not been run on, and write the results after each."""
-    done = {(r["truth"], r["rows"], r["seed"], r["method"]) for r in kept["runs"]}
-    for seed in range(1, given.replicates + 1):
-        for kind in given.truths:
-            ground = truths.ground(kind, given.rows, seed)
-            for method in methods:
-                if (kind, given.rows, seed, method) in done:
-                    continue
-                result = {"truth": kind, "rows": given.rows, "seed": seed, "method": method}
-                result |= {"finds": len(ground.finds), "items": int(ground.items.sum())}
-                result |= run(method, ground, seed, given.limit_s)
-                kept["runs"].append(result)
-                partial = given.json.with_suffix(".partial")
-                partial.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-                partial.replace(given.json)
-                print(scoring.line(result), file=sys.stderr, flush=True)
+def warm(ours, limit_s):
+    """Run fadeout once on a small set so that the compiled engine lies in its cache, as TMB's and R's code does."""
+    for method in ours:
+        result = run(method, truths.ground("strikes", 20, 1), 1, limit_s)
+        if "failed" in result:
+            raise SystemExit(f"{method} failed: {result['failed']}")
 
 
-def run(method, ground, seed, limit_s):
+def run(method, ground, number, limit_s):
     """Run one method in a process of its own; give its timings, memory and scores."""
     with tempfile.TemporaryDirectory() as folder:
-        data, out = Path(folder) / "data.npz", Path(folder) / "out.npz"
-        write(data, ground, seed)
+        data, out, words = (Path(folder) / name for name in ("data.npz", "out.npz", "words"))
+        write(data, ground, number)
         if method in R_PEERS:
             out = Path(folder) / "out.bin"
-            command = ["Rscript", MODELS / R_PEERS[method], data.with_suffix(".csv"), out, DRAWS, seed]
+            command = [
+                "Rscript",
+                MODELS / R_PEERS[method],
+                data.with_suffix(".csv"),
+                out,
+                DRAWS,
+                number,
+                installing.BUILT,
+            ]
         elif method in PYTHON_PEERS:
-            command = [VENV / "bin" / "python", MODELS / PYTHON_PEERS[method], data, out]
+            command = [installing.PYTHON, MODELS / PYTHON_PEERS[method], data, out]
         else:
-            command = [sys.executable, MODELS / "with_fadeout.py", data, out]
-            command += ["learned"] if method == "fadeout-learned" else []
-        used = timed([str(part) for part in command], limit_s, Path(folder) / "words")
+            command = [sys.executable, MODELS / "with_fadeout.py", data, out, OURS[method]]
+        used = processes.timed([str(part) for part in command], limit_s, words)
         told = Path(f"{out}.json")
         if used["exit"] or not told.exists():
-            return used | {"failed": (Path(folder) / "words").read_text("utf-8", "replace")[-600:]}
+            return used | {"failed": words.read_text("utf-8", "replace")[-600:] or "no words"}
         used |= json.loads(told.read_text("utf-8"))
-        if not out.exists():
+        if not out.exists():  # parameters only
             return used
-        if method in R_PEERS:
-            drawn = np.fromfile(out).reshape(DRAWS, ground.items.size)
-        else:
-            drawn = np.load(out)["intensity"]
+        drawn = np.fromfile(out).reshape(DRAWS, -1) if method in R_PEERS else np.load(out)["intensity"]
+        if not np.all(np.isfinite(drawn)):
+            return used | {"failed": f"{int((~np.isfinite(drawn)).sum())} intensities are not finite"}
         return used | scoring.scores(drawn, ground)
 
 
-def write(path, ground, seed):
+def write(path, ground, number):
     """Write what a method may know: boxes, which were searched, their counts. Not the items of the others."""
     rows, cols = ground.grid.shape
     np.savez(
         path, searched=ground.searched, found=ground.found, finds=ground.finds, cell_m=ground.grid.cell_m,
-        detection=truths.DETECTION, seed=seed, draws=DRAWS,
+        detection=truths.DETECTION, seed=number, draws=DRAWS,
     )  # fmt: skip
     row, col = np.divmod(np.arange(rows * cols), cols)
     side = ground.grid.cell_m / 1000
@@ -167,25 +177,6 @@ def write(path, ground, seed):
     columns += [ground.found.ravel(), np.full(rows * cols, truths.DETECTION)]
     header = "row,col,x,y,searched,count,detection"
     np.savetxt(path.with_suffix(".csv"), np.column_stack(columns), "%.6g", ",", header=header, comments="")
-
-
-def timed(command, limit_s, words):
-    """Run a command; give wall and processor seconds of the whole process, peak memory and exit code."""
-    begun = time.perf_counter()
-    with words.open("w", encoding="utf-8") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
-            if time.perf_counter() - begun > limit_s:
-                process.kill()
-            time.sleep(0.02)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return {
-        "process_s": time.perf_counter() - begun, "cpu_s": usage.ru_utime + usage.ru_stime,
-        "peak_mb": usage.ru_maxrss / 1024, "exit": process.returncode,
-    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How well drawn intensities tell the items of boxes nobody searched, the same way for every method.
 
 Reads   draws of the intensity of every box, shape (draws, boxes), and the simulated ground
-Gives   log score, coverage of 90 % intervals, error of the total; the table of all runs
+Gives   log score, coverage of 90 % intervals, total with its interval
 Knows   nothing of how the draws were made
 Start   at `scores`
 
@@ -43,65 +43,3 @@ def scores(drawn, ground):
         "total": true, "total_median": float(middle), "total_mean": float(rates.sum(axis=1).mean()),
         "total_90": [float(low), float(high)], "total_held": bool(low <= true <= high),
     }  # fmt: skip
-
-
-def line(run):
-    """One run in one line."""
-    words = f"{run['truth']:<8} {run['rows']} seed {run['seed']} {run['method']:<15} finds {run['finds']:>4}"
-    if "failed" in run:
-        return f"{words}  FAILED after {run['process_s']:.0f} s, exit {run['exit']}: {run['failed'][-200:]!r}"
-    words += f"  fit {run['fit_s']:.2f} s (processor {run['fit_cpu_s']:.2f})"
-    words += f"  process {run['process_s']:.1f} s  {run['peak_mb']:.0f} MB"
-    if run.get("r_hat"):
-        words += f"  R-hat {run['r_hat']:.3f}  ESS {run['ess_total']:.0f}"
-    if "log_score" in run:
-        words += f"  log score {run['log_score']:.1f}"
-        words += f"  covered {run['covered']:.3f} near {run['covered_near']:.3f}"
-        words += f"  total {run['total']} ({run['total_90'][0]:.0f}–{run['total_90'][1]:.0f})"
-    return words + f"  {run.get('notes', '')}"
-
-
-HEAD = (
-    "| truth | method | sets | fit, s | of processor, s | whole process, s | MB | R-hat ≤ 1.05 | log score "
-    "| beside fadeout | covered | near finds | total held | error of total |"
-)
-
-
-def table(kept):
-    """All runs, SIMULATED, as a table by size, truth and method; medians for times and memory, means for scores."""
-    runs = [run for run in kept["runs"] if "log_score" in run]
-    by_set = {(r["truth"], r["rows"], r["seed"]): r for r in runs if r["method"] == "fadeout"}
-    out = [f"SIMULATED; {kept.get('machine', {})}", HEAD, "|" + "---|" * (HEAD.count("|") - 1)]
-    groups = sorted({(r["rows"], r["truth"], r["method"]) for r in runs})
-    for rows, truth, method in groups:
-        mine = [r for r in runs if (r["rows"], r["truth"], r["method"]) == (rows, truth, method)]
-        out.append(row(mine, [by_set.get((truth, rows, r["seed"])) for r in mine]))
-    others = [run for run in kept["runs"] if "log_score" not in run]
-    return "\n".join(out + [""] + [line(run) for run in others])
-
-
-def row(mine, fadeout):
-    """One row of the table: the runs of one method on one kind of truth, and fadeout's on the same data sets."""
-
-    def middle(name):
-        return float(np.median([r[name] for r in mine]))
-
-    def mean(name):
-        return float(np.mean([r[name] for r in mine]))
-
-    first = mine[0]
-    behind = [r["log_score"] - f["log_score"] for r, f in zip(mine, fadeout, strict=True) if f is not None]
-    beside = f"{np.mean(behind):+.1f}" if behind else "–"
-    if len(behind) > 1:
-        beside += f" ± {np.std(behind, ddof=1) / np.sqrt(len(behind)):.1f}"
-    converged = (
-        "–" if first.get("r_hat") is None else f"{sum(r['r_hat'] <= 1.05 for r in mine)} of {len(mine)}"
-    )
-    error = np.mean([abs(r["total_median"] - r["total"]) / max(r["total"], 1) for r in mine])
-    cells = (
-        f"{first['truth']} {first['rows']}²", first["method"], len(mine), f"{middle('fit_s'):.2f}",
-        f"{middle('fit_cpu_s'):.2f}", f"{middle('process_s'):.1f}", f"{middle('peak_mb'):.0f}", converged,
-        f"{mean('log_score'):.1f}", beside, f"{mean('covered'):.3f}", f"{mean('covered_near'):.3f}",
-        f"{sum(r['total_held'] for r in mine)} of {len(mine)}", f"{100 * error:.0f} %",
-    )  # fmt: skip
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"

@@ -11,7 +11,7 @@ which nobody searched, are what the methods must tell. Everything here is SIMULA
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,13 +21,23 @@ from fadeout.model.simulate import from_prior, outside_model, search_boxes, stri
 CELL_M = 50.0
 DETECTION = 0.8
 SEARCHED = 0.3
-KINDS = ("prior", "outside", "lgcp")
-SIZES = ((40, 40, (0,)), (80, 80, (0,)), (80, 40, (0, 45, 90, 135)), (120, 60, (0, 45, 90, 135)))
-SHAPES = tuple(
-    Footprint(a, b, t, 1.0 / len(bearings), kind="heavy")
-    for a, b, bearings in (*SIZES, (160, 80, (0, 45, 90, 135)))
-    for t in bearings
+KINDS = ("strikes", "outside", "lgcp")
+WORDS = {
+    "strikes": "strikes of the model's kind, other numbers",
+    "outside": "strikes outside the model: rings, clumps, heavy tails, uneven detection",
+    "lgcp": "log-Gaussian Cox process",
+}
+SHAPES = (  # none of the shipped profile's sizes
+    Footprint(55, 55, weight=1, kind="heavy"),
+    Footprint(100, 100, weight=1, kind="heavy"),
+    *(Footprint(105, 50, bearing, weight=0.5, kind="heavy") for bearing in (20, 65, 110, 155)),
 )
+# strike-like truth; the shipped profile believes 1 strike per km², 30 items, shape 1, 0.2 single items per km²
+STRIKES_PER_KM2 = 2.0
+ITEMS, ITEMS_SHAPE = 22.0, 2.0
+SINGLE_PER_KM2 = 1.0
+CLUMPED = 0.4  # share of strikes outside the model that lie in three to five clumps
+PATCHES = (0.4, 200.0)  # ease of detection varies over the ground: spread of its logarithm, m
 
 # log-Gaussian truth: Matérn 5/2, the covariance that the two full-MCMC peers assume
 FIELD_SD = 1.5
@@ -53,30 +63,31 @@ def ground(kind, rows, seed):
     searched = np.zeros(rows * rows, dtype=bool)
     searched[rng.permutation(rows * rows)[: round(SEARCHED * rows * rows)]] = True
     searched = searched.reshape(grid.shape)
-    items, found = {"prior": _prior, "outside": _outside, "lgcp": _lgcp}[kind](grid, searched, seed, rng)
+    items, found = {"strikes": _strikes, "outside": _outside, "lgcp": _lgcp}[kind](grid, searched, seed, rng)
     found = np.where(searched, found, 0)
     finds = np.repeat(np.argwhere(found), found[found > 0], axis=0)
     return Ground(grid, searched, found, items, finds)
 
 
-def _prior(grid, searched, seed, rng):
-    """Strikes exactly as fadeout believes they come about, with numbers it is not told."""
-    prior = Prior(
-        strikes_per_km2=2.0, items_per_strike=30.0, items_shape=1.0, background_per_km2=0.5, footprints=SHAPES
-    )
+def _strikes(grid, searched, seed, rng):
+    """Strikes exactly as fadeout believes they come about, with numbers and sizes it is not told."""
+    prior = Prior(STRIKES_PER_KM2, ITEMS, ITEMS_SHAPE, SINGLE_PER_KM2, SHAPES)
     truth = from_prior(grid, DETECTION * searched, prior, seed)
     return truth.items, truth.found
 
 
 def _outside(grid, searched, seed, rng):
-    """Strikes as fadeout does not believe: rings, heavy tails, continuous places, detection that varies."""
+    """Strikes as fadeout does not believe: rings, clumps, heavy tails, continuous places, detection that varies."""
     side = grid.rows * CELL_M
     extent = (-200.0, -200.0, side + 200.0, side + 200.0)
     strikes = strikes_near(
         [], [], seed=seed, position_error_m=0.0, credibility=1.0, items=30.0, sigma_major_m=100.0,
-        sigma_minor_m=60.0, unrecorded=int(rng.poisson(2.0 * (side + 400) ** 2 / 1e6)), extent=extent,
+        sigma_minor_m=60.0, unrecorded=int(rng.poisson(STRIKES_PER_KM2 * (side + 400) ** 2 / 1e6)), extent=extent,
     )  # fmt: skip
-    lain = outside_model(strikes, extent=(0, 0, side, side), background_per_km2=0.5, seed=seed)
+    strikes = [_clumped(strike, rng) if rng.random() < CLUMPED else strike for strike in strikes]
+    lain = outside_model(
+        strikes, extent=(0, 0, side, side), background_per_km2=SINGLE_PER_KM2, patches=PATCHES, seed=seed
+    )
     row = (grid.rows - 1 - lain.y_m // CELL_M).astype(int)
     col = (lain.x_m // CELL_M).astype(int)
     where = np.argwhere(searched)
@@ -85,6 +96,11 @@ def _outside(grid, searched, seed, rng):
         detection=DETECTION, stop_at_find=False, seed=seed,
     )  # fmt: skip
     return _raster(grid, row, col), _raster(grid, row[search.item], col[search.item])
+
+
+def _clumped(strike, rng):
+    """The same strike in three to five clumps instead of a ring."""
+    return replace(strike, ring=0.0, clumps=tuple(map(tuple, rng.normal(size=(rng.integers(3, 6), 2)))))
 
 
 def _raster(grid, row, col):

@@ -8,7 +8,7 @@ given <- commandArgs(trailingOnly = TRUE)
 cells <- read.csv(given[1])
 set.seed(as.integer(given[4]))
 side <- abs(diff(sort(unique(cells$x)))[1])
-used <- function() { t <- proc.time(); c(t[["elapsed"]], t[["user.self"]] + t[["sys.self"]]) }
+used <- function() { t <- proc.time(); c(t[["elapsed"]], sum(t[c(1, 2, 4, 5)], na.rm = TRUE)) }  # children too
 begun <- used()
 n <- max(cells$row) + 1
 inside <- matrix(FALSE, n, n)
@@ -21,7 +21,7 @@ model <- kppm(points ~ 1, "Thomas", statistic = "pcf", statargs = list(correctio
 done <- used()
 got <- as.list(parameters(model))
 items <- got$mu / cells$detection[1]
-cat(sprintf(paste0('{"compile_s": 0, "fit_s": %f, "fit_cpu_s": %f, "r_hat": null, "ess_total": null, "converged": true, ',
+cat(sprintf(paste0('{"compile_s": 0, "fit_s": %f, "fit_cpu_s": %f, "threads": 1, "r_hat": null, "ess_total": null, "divergent": null, "converged": true, ',
                    '"version": "spatstat.model %s", "notes": "%.2f strikes per km2, %.1f items each, scale %.0f m", ',
                    '"parameters": {"strikes_per_km2": %f, "items_per_strike": %f, "scale_m": %f}}'),
             done[1] - begun[1], done[2] - begun[2], packageVersion("spatstat.model"), got$kappa, items, got$scale * 1000,

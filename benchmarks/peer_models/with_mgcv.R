@@ -11,7 +11,7 @@ cells <- read.csv(given[1])
 draws <- as.integer(given[3])
 set.seed(as.integer(given[4]))
 seen <- cells[cells$searched == 1, ]
-used <- function() { t <- proc.time(); c(t[["elapsed"]], t[["user.self"]] + t[["sys.self"]]) }
+used <- function() { t <- proc.time(); c(t[["elapsed"]], sum(t[c(1, 2, 4, 5)], na.rm = TRUE)) }  # children too
 begun <- used()
 basis <- min(200, floor(nrow(seen) / 2))
 fitted_with <- function(range) {
@@ -27,7 +27,7 @@ beta <- rmvn(draws, coef(model), vcov(model, unconditional = TRUE))
 lambda <- exp(predict(model, cells, type = "lpmatrix") %*% t(beta))  # cells × draws
 done <- used()
 writeBin(as.numeric(lambda), given[2])
-cat(sprintf(paste0('{"compile_s": 0, "fit_s": %f, "fit_cpu_s": %f, "r_hat": null, "ess_total": null, "converged": %s, ',
+cat(sprintf(paste0('{"compile_s": 0, "fit_s": %f, "fit_cpu_s": %f, "threads": 1, "r_hat": null, "ess_total": null, "divergent": null, "converged": %s, ',
                    '"version": "mgcv %s", "notes": "k = %d, edf %.1f, range %g km"}'),
             done[1] - begun[1], done[2] - begun[2], tolower(isTRUE(model$converged)), packageVersion("mgcv"), basis,
             sum(model$edf), ranges[best]),
