@@ -35,7 +35,8 @@ def tables(runs):
     kept, failed, old = _sorted(runs)
     by = defaultdict(dict)
     for run in kept:
-        by[run["truth"], run["method"]][run["replicate"]] = run
+        per_draw = {"second_a_draw": run["fit_s"] / run["ess_total"]} if run.get("ess_total") else {}
+        by[run["truth"], run["method"]][run["replicate"]] = run | per_draw
     groups = [(t, m) for t in WORDS for m in ORDER if by.get((t, m))]
     first = kept[0]
     loads = [run["load_before"] for run in kept]
@@ -99,6 +100,13 @@ def _interval(values):
     return float(values.mean()), float(half)
 
 
+def _spread(values, digits, sign="", factor=1.0):
+    """Mean ± half width in words."""
+    middle, half = (factor * value for value in _interval(values))
+    width = "" if np.isnan(half) else f" ± {half:.{digits}f}"
+    return f"{middle:{sign}.{digits}f}{width}"
+
+
 def _pairs(by, truth, method, other):
     """Runs of two methods on the same data sets."""
     mine, theirs = by.get((truth, method), {}), by.get((truth, other), {})
@@ -109,6 +117,10 @@ def _ratio(pairs, name):
     """Geometric mean of a ratio and its 95 % interval."""
     middle, half = _interval([np.log(a[name] / b[name]) for a, b in pairs])
     return tuple(float(np.exp(v)) for v in (middle, middle - half, middle + half))
+
+
+def _times(middle, low, high):
+    return f"{middle:.3g}" + ("" if np.isnan(low) else f" ({low:.3g}–{high:.3g})")
 
 
 def _taken(by, truth, method):
@@ -122,7 +134,7 @@ def _taken(by, truth, method):
     return (
         truth, method, len(mine), f"{sum(r['converged'] for r in mine)}",
         sum(r["divergent"] for r in mine) if method in FULL_MCMC else "–",
-        f"{middle['fit_s']:.2f}", "1" if method == "fadeout" else f"{wall[0]:.3g} ({wall[1]:.3g}–{wall[2]:.3g})",
+        f"{middle['fit_s']:.2f}", "1" if method == "fadeout" else _times(*wall),
         f"{middle['fit_cpu_s']:.2f}", "1" if method == "fadeout" else f"{cpu[0]:.3g}",
         f"{np.median([r['ess_total'] for r in mine]):.0f}" if chains else "–",
         f"{middle['process_s']:.1f}", f"{middle['cpu_s']:.1f}", mine[0]["threads"], f"{middle['peak_mb']:.0f}",
@@ -137,17 +149,14 @@ def error(run):
 def _told(by, truth, method):
     mine = list(by[truth, method].values())
     pairs = _pairs(by, truth, method, "fadeout")
-    covered, near = (_interval([r[name] for r in mine]) for name in ("covered", "covered_near"))
-    gain = _interval([a["log_score"] - b["log_score"] for a, b in pairs])
-    worse = _interval([error(a) - error(b) for a, b in pairs])
     own = method == "fadeout"
     return (
         truth, method, len(mine), f"{np.mean([r['log_score'] for r in mine]):.1f}",
-        "–" if own else f"{gain[0]:+.1f} ± {gain[1]:.1f}",
-        f"{covered[0]:.3f} ± {covered[1]:.3f}", f"{near[0]:.3f} ± {near[1]:.3f}",
+        "–" if own else _spread([a["log_score"] - b["log_score"] for a, b in pairs], 1, "+"),
+        _spread([r["covered"] for r in mine], 3), _spread([r["covered_near"] for r in mine], 3),
         f"{sum(r['total_held'] for r in mine)} of {len(mine)}",
         f"{100 * np.median([error(r) for r in mine]):.0f} %",
-        "–" if own else f"{100 * worse[0]:+.0f} ± {100 * worse[1]:.0f} %",
+        "–" if own else _spread([error(a) - error(b) for a, b in pairs], 0, "+", 100) + " %",
     )  # fmt: skip
 
 
@@ -170,23 +179,26 @@ def _speed(by, ours):
     words = ", ".join(f"{peer} {all_:.3f} (near finds {near:.3f})" for peer, (all_, near) in holds.items())
     out = f"- {ours}, ≥ {FASTER:.0f} × faster than the fastest full-MCMC peer whose 90 % intervals hold 85–95 % "
     out += f"({words}): "
-    ratios = {
+    pairs = {
         p: [pair for truth in WORDS for pair in _pairs(by, truth, p, ours)]
         for p in (*FULL_MCMC, *OTHERS_TOLD)
     }
-    ratios = {
-        peer: (_ratio(pairs, "fit_s"), _ratio(pairs, "fit_cpu_s")) for peer, pairs in ratios.items() if pairs
-    }
-    able = [peer for peer in able if peer in ratios]
+    wall = {peer: _ratio(both, "fit_s") for peer, both in pairs.items() if both}
+    able = [peer for peer in able if peer in wall]
     if not able:
         return out + "no such peer ran"
-    fastest = min(able, key=lambda peer: ratios[peer][0][0])
-    wall, cpu = ratios[fastest]
-    out += f"**{_verdict(wall[0] >= FASTER, wall[1] >= FASTER)}**, "
-    out += f"{wall[0]:.0f} × ({wall[1]:.0f}–{wall[2]:.0f}) beside {fastest}"
-    out += f" ({cpu[0]:.0f} × in processor seconds)"
-    rest = [f"{peer} {ratio[0][0]:.3g} ×" for peer, ratio in ratios.items() if peer != fastest]
-    return f"{out}; {', '.join(rest)}"
+    fastest = min(able, key=lambda peer: wall[peer][0])
+    middle, low, _ = wall[fastest]
+    out += f"**{_verdict(middle >= FASTER, low >= FASTER)}**, {_times(*wall[fastest])} × beside {fastest}"
+    out += f" ({_times(*_ratio(pairs[fastest], 'fit_cpu_s'))} × in processor seconds,"
+    out += f" {_times(*_ratio(pairs[fastest], 'second_a_draw'))} × a second an independent draw of the total)"
+    rest = "".join(f"; {peer} {_times(*ratio)} ×" for peer, ratio in wall.items() if peer != fastest)
+    by_truth = ", ".join(
+        f"{truth} {_times(*_ratio(_pairs(by, truth, fastest, ours), 'fit_s'))}"
+        for truth in WORDS
+        if (truth, fastest) in by
+    )
+    return f"{out}{rest}. By truth: {by_truth}"
 
 
 def _verdict(met, surely):
@@ -201,11 +213,12 @@ def _score(by, ours, truth):
         pairs = _pairs(by, truth, ours, peer)
         if not pairs:
             continue
-        gain, half = _interval([a["log_score"] - b["log_score"] for a, b in pairs])
+        gains = [a["log_score"] - b["log_score"] for a, b in pairs]
+        gain, half = _interval(gains)
         slack = BEHIND * abs(np.mean([b["log_score"] for _, b in pairs])) if truth == "lgcp" else 0.0
         share = gain / abs(np.mean([b["log_score"] for _, b in pairs]))
         met = _verdict(gain + slack > 0, gain - half + slack > 0)
-        parts.append(f"{peer} **{met}** ({gain:+.1f} ± {half:.1f}, {100 * share:+.1f} %)")
+        parts.append(f"{peer} **{met}** ({_spread(gains, 1, '+')}, {100 * share:+.1f} %)")
     return f"- {ours}, log score on {truth} ({asked}): {'; '.join(parts)}"
 
 

@@ -7,6 +7,11 @@ number of basis functions is what PyMC's own rule asks for length scales of 0.1 
 from __future__ import annotations
 
 import os
+
+os.environ |= dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)  # chains are side by side
+
 import sys
 
 import numpy as np
