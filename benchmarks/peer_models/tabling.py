@@ -35,7 +35,7 @@ def tables(runs):
     kept, failed, old = _sorted(runs)
     by = defaultdict(dict)
     for run in kept:
-        per_draw = {"second_a_draw": run["fit_s"] / run["ess_total"]} if run.get("ess_total") else {}
+        per_draw = {"second_a_draw": run["fit_cpu_s"] / run["ess_total"]} if run.get("ess_total") else {}
         by[run["truth"], run["method"]][run["replicate"]] = run | per_draw
     groups = [(t, m) for t in WORDS for m in ORDER if by.get((t, m))]
     first = kept[0]
@@ -183,22 +183,24 @@ def _speed(by, ours):
         p: [pair for truth in WORDS for pair in _pairs(by, truth, p, ours)]
         for p in (*FULL_MCMC, *OTHERS_TOLD)
     }
-    wall = {peer: _ratio(both, "fit_s") for peer, both in pairs.items() if both}
-    able = [peer for peer in able if peer in wall]
+    pairs = {peer: both for peer, both in pairs.items() if both}
+    able = [peer for peer in able if peer in pairs]
     if not able:
         return out + "no such peer ran"
-    fastest = min(able, key=lambda peer: wall[peer][0])
-    middle, low, _ = wall[fastest]
-    out += f"**{_verdict(middle >= FASTER, low >= FASTER)}**, {_times(*wall[fastest])} × beside {fastest}"
-    out += f" ({_times(*_ratio(pairs[fastest], 'fit_cpu_s'))} × in processor seconds,"
-    out += f" {_times(*_ratio(pairs[fastest], 'second_a_draw'))} × a second an independent draw of the total)"
-    rest = "".join(f"; {peer} {_times(*ratio)} ×" for peer, ratio in wall.items() if peer != fastest)
+    fastest = min(able, key=lambda peer: _ratio(pairs[peer], "fit_cpu_s")[0])
+    for name, words in (("fit_s", "of wall seconds"), ("fit_cpu_s", "of processor seconds")):
+        ratio = _ratio(pairs[fastest], name)
+        out += f"**{_verdict(ratio[0] >= FASTER, ratio[1] >= FASTER)}**, {_times(*ratio)} × beside {fastest} {words}; "
+    out += f"{_times(*_ratio(pairs[fastest], 'second_a_draw'))} × of processor seconds for each independent draw"
+    rest = "; ".join(
+        f"{peer} {_times(*_ratio(both, 'fit_cpu_s'))} ×" for peer, both in pairs.items() if peer != fastest
+    )
     by_truth = ", ".join(
-        f"{truth} {_times(*_ratio(_pairs(by, truth, fastest, ours), 'fit_s'))}"
+        f"{truth} {_times(*_ratio(_pairs(by, truth, fastest, ours), 'fit_cpu_s'))}"
         for truth in WORDS
         if (truth, fastest) in by
     )
-    return f"{out}{rest}. By truth: {by_truth}"
+    return f"{out}. Others, of processor seconds: {rest}. {fastest} by truth: {by_truth}"
 
 
 def _verdict(met, surely):

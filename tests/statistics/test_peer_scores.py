@@ -82,7 +82,7 @@ def test_a_goal_is_met_surely_only_when_the_whole_interval_meets_it():
     near = [run("fadeout", n, -90.0 - n) for n in range(4)] + [run("pymc", n, -100.0) for n in range(4)]
     said = tabling.tables(near)  # gains 10, 9, 8, 7: mean 8.5 ± 3.182 · 1.291 / 2
     assert "log score on strikes (better): pymc **met** (+8.5 ± 2.1, +8.5 %)" in said
-    assert "**met**, 60 (60–60) × beside pymc" in said
+    assert "**met**, 60 (60–60) × beside pymc of wall seconds" in said
     far = [run("fadeout", n, -108.0 + 5 * n) for n in range(4)] + near[4:]
     assert "pymc **met, not surely** (-0.5" not in tabling.tables(
         far
