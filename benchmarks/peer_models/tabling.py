@@ -191,7 +191,9 @@ def _speed(by, ours):
     for name, words in (("fit_s", "of wall seconds"), ("fit_cpu_s", "of processor seconds")):
         ratio = _ratio(pairs[fastest], name)
         out += f"**{_verdict(ratio[0] >= FASTER, ratio[1] >= FASTER)}**, {_times(*ratio)} × beside {fastest} {words}; "
-    out += f"{_times(*_ratio(pairs[fastest], 'second_a_draw'))} × of processor seconds for each independent draw"
+    out += (
+        f"{_times(*_ratio(pairs[fastest], 'second_a_draw'))} × of processor seconds for each independent draw"
+    )
     rest = "; ".join(
         f"{peer} {_times(*_ratio(both, 'fit_cpu_s'))} ×" for peer, both in pairs.items() if peer != fastest
     )
