@@ -72,7 +72,8 @@ def test_the_area_leaves_out_at_most_the_share_of_items_with_the_confidence_aske
 def test_stated_share_and_confidence_are_those_of_the_final_cells(posterior):
     area = delineate(posterior)
     expected, whole = outside_by_draw(posterior, area.cells)
-    assert area.share_left_out == pytest.approx(expected.mean() / whole.mean(), rel=1e-6)
+    # the map of expected items comes from transforms in single precision, right to about 1e-6 of its largest value
+    assert area.share_left_out == pytest.approx(expected.mean() / whole.mean(), rel=1e-5)
     outside, total = thrown_by_draw(posterior, area.cells)
     error = 4 * standard_error(area.confidence, posterior)
     assert area.confidence == pytest.approx(np.mean(outside <= 0.05 * total), abs=error)
