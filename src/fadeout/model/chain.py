@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fadeout.model import sampler
-from fadeout.model.learning import Hyper, Learner
+from fadeout.model.hyper import Hyper
+from fadeout.model.learning import Learner
 from fadeout.model.tables import Part, Tables, idle_scratch, idle_state
 from fadeout.model.world import FREE, World
 

@@ -24,7 +24,7 @@ from fadeout.model.hazard import HazardousArea
 from fadeout.model.known import KnownStrikes
 from fadeout.model.posterior import Posterior
 from fadeout.model.predictive import Comparison, Figure, compare
-from fadeout.model.tables import record_rate
+from fadeout.model.recording import record_rate
 from fadeout.model.thinning import thinned
 
 Array = NDArray[np.float64]

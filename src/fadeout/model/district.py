@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
 from fadeout.model.effort import Lattice
-from fadeout.model.learning import log_items
+from fadeout.model.hyper import log_items
 from fadeout.model.matching import Places, matching_sums, places
 from fadeout.model.pooling import FinishedArea, Pooled
 from fadeout.model.prior import Prior

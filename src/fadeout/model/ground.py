@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from fadeout.model import exposing
 from fadeout.model.effort import Lattice
 from fadeout.model.prior import Prior, RecordedStrike
+from fadeout.model.recording import Support
 from fadeout.model.states import State, items_of_record
-from fadeout.model.tables import Support
 from fadeout.model.vacant import Change, Images, Powers, Vacant, Window
 
 Array = NDArray[np.float64]

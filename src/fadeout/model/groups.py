@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from fadeout.model import particles
 from fadeout.model.blocks import tabulate_all
 from fadeout.model.exposing import tabulate_field
+from fadeout.model.finding import make_items
 from fadeout.model.ground import Ground, Sums
 from fadeout.model.particles import Swarm
-from fadeout.model.tables import LOG_ZERO, Support, idle_scratch, idle_state, make_items, make_records
+from fadeout.model.recording import LOG_ZERO, Support, make_records
+from fadeout.model.tables import idle_scratch, idle_state
 from fadeout.model.vacant import Change
 from fadeout.model.world import FREE, Boxes, Field, World
 

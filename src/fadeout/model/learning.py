@@ -24,15 +24,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from fadeout.model import blocks, exposing
-from fadeout.model.tables import LOG_ZERO, Part, Tables, box_keep, extra_detection, means, tabulate_world
+from fadeout.model.hyper import Held, Hyper, Seen, log_items
+from fadeout.model.recording import LOG_ZERO
+from fadeout.model.tables import Part, Tables, box_keep, extra_detection, means, tabulate_world
 from fadeout.model.world import BACKGROUND, FREE, World
 
 Array = NDArray[np.float64]
@@ -45,61 +46,6 @@ MOST_SHAPE = 50.0  # nor above this, where the numbers of items are as good as P
 LEAST_WEIGHT = 1e-12  # of a footprint: smaller weights come once in millions of draws
 BINNED = 300_000  # templates of all parts from which sums over them are taken over bins of exposures
 FAR = 1e3  # tables whose entries grow or shrink by more are made anew, not multiplied
-
-
-@dataclass(frozen=True, eq=False)
-class Hyper:
-    """One state of what is learned. `strikes` (J,) per km² by footprint; items per strike ~ Gamma(shape, rate)."""
-
-    strikes: Array
-    shape: float
-    rate: float
-    background: float  # per km²
-    detection: Array  # (methods,)
-
-    @property
-    def items(self) -> float:
-        """Mean number of items a strike left."""
-        return self.shape / self.rate
-
-    @property
-    def weights(self) -> Array:
-        """The footprints' weights."""
-        total = float(self.strikes.sum())
-        return self.strikes / total if total > 0 else np.full(len(self.strikes), 1.0 / len(self.strikes))
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What a state means for the templates: exposures by part, and the sums that the density asks for."""
-
-    exposures: Sequence[Images]
-    sums: Array  # (J,), Σ_c [1 − (b/(b + e))^a]
-    unseen: Array  # (records, J), P(nothing found of it) by footprint, without the part outside the lattice
-    detected: float  # D, km²
-    missed: float  # Σ log(1 − p u) over finds made later in stopped boxes
-    binned: Any = None  # the parts' exposures in bins, where they are many
-
-
-@dataclass(frozen=True, eq=False)
-class Held:
-    """The strikes with finds: footprint, finds and place of each by part; and those of records."""
-
-    part: NDArray[np.int64]
-    footprint: NDArray[np.int64]
-    row: NDArray[np.int64]
-    col: NDArray[np.int64]
-    finds: NDArray[np.int64]
-    record: NDArray[np.int64]  # index among all records, or FREE
-    single: int  # finds of no strike
-
-    def exposure(self, exposures: Sequence[Images]) -> Array:
-        """Exposure of each of these strikes."""
-        values = np.empty(len(self.part))
-        for p in np.unique(self.part):
-            of = self.part == p
-            values[of] = exposures[p][self.footprint[of], self.row[of], self.col[of]]
-        return values
 
 
 class Learner:
@@ -519,15 +465,3 @@ class Learner:
         world = self._boxes(world, h.detection)
         tabulate_world(world)
         return world
-
-
-def log_items(shape: Array | float, rate: Array | float, finds: NDArray[np.int64], exposure: Array) -> Array:
-    """Log weight of n finds of one strike with exposure e: a log b + log Γ(a + n)/Γ(a) − (a + n) log(b + e).
-
-    Examples
-    --------
-    >>> float(log_items(1.0, 1.0, np.array([0]), np.array([1.0]))[0]) == -math.log(2.0)
-    True
-    """
-    a, b = np.asarray(shape), np.asarray(rate)
-    return np.asarray(a * np.log(b) + gammaln(a + finds) - gammaln(a) - (a + finds) * np.log(b + exposure))

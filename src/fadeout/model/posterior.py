@@ -28,7 +28,8 @@ from fadeout.model.nodes import nodes
 from fadeout.model.prior import Prior
 from fadeout.model.strikes import StrikeEstimate, estimate_strikes
 from fadeout.model.tables import Tables
-from fadeout.model.unseen import Exposed, UnseenRecords, UnseenStrikes
+from fadeout.model.unseen import Exposed, UnseenStrikes
+from fadeout.model.unseen_records import UnseenRecords
 
 Array = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ from fadeout.model.keeping import factors
 from fadeout.model.nodes import Node
 from fadeout.model.posterior import Posterior
 from fadeout.model.prior import Prior, RecordedStrike
-from fadeout.model.tables import record_rate
+from fadeout.model.recording import record_rate
 from fadeout.model.vacant import Images
 
 Array = NDArray[np.float64]

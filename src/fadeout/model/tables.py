@@ -15,16 +15,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from fadeout.model import blocks, exposing
 from fadeout.model.effort import Effort, Lattice, StoppedBox
-from fadeout.model.prior import Prior, RecordedStrike
+from fadeout.model.finding import Places, make_items, places_of
+from fadeout.model.prior import Prior
+from fadeout.model.recording import LOG_ZERO, Support, make_records, support_of
 from fadeout.model.world import Boxes, Field, Items, Records, Scratch, State, World
 
 Array = NDArray[np.float64]
@@ -33,36 +33,12 @@ Images = NDArray[np.float32]
 
 START_SHARE = 0.5  # share of a stopped box covered, where the chains begin
 BOXES_A_BATCH = 64  # stopped boxes whose shares are accepted or not together, at most
-LEAST_ERROR = 0.5  # standard deviations of finds' places, in cells, up to which they lie in the cell recorded
-ERROR_REACH = 3.0  # and how many of them a find may lie away from there
-PLACE_REACH = 4.0  # a record's place is followed to this many standard deviations
-LOG_ZERO = -1e4  # log density of strikes that the prior rules out
 BINS_AN_OCTAVE = (
     16  # of the exposures of the rest: a bin is 6 % wide, and its mean is kept, so that sums over
 )
 # 1 − (b/(b + e))^a are right to half the variance within bins times the curvature, below 2e-4 of themselves
 MOST_PARTS = 16  # parts; more are gathered by where they lie, since each costs time of its own in every sweep
 MIXES = 8  # levels by which bins tell apart how much each layer of search gives to an exposure
-
-
-class Places(NamedTuple):
-    """Cells of the grid where one find may lie, (cells,) each, and the chance of its place as recorded, were it there."""
-
-    row: Ints
-    col: Ints
-    weight: Array
-
-
-CERTAIN = Places(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
-
-
-class Support(NamedTuple):
-    """Places of a record in the lattice: first row and column, log prior over them, prior mass outside."""
-
-    top: int
-    left: int
-    log_place: Array
-    outside: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,8 +150,8 @@ def tabulate(
     errors (n,) are the standard deviations, in metres, of the finds' places.
     """
     bases = tuple(lattice.gather_all(layer) for layer in effort.layers)
-    supports = tuple(_support(record, lattice) for record in prior.recorded)
-    places = _places(effort, finds, errors)
+    supports = tuple(support_of(record, lattice) for record in prior.recorded)
+    places = places_of(effort, finds, errors)
     labels, count = _labels(effort, lattice, supports, finds, places)
     strengths = effort.strengths(means(effort))
     maker = _Maker(
@@ -435,150 +411,6 @@ def _batches(boxes: Sequence[Ints], squares: Sequence[tuple[int, int]]) -> Ints:
             used = set()
         used.update(cells.tolist())
     return np.array([*first, len(boxes)] if boxes else [0], dtype=np.int64)
-
-
-def _places(effort: Effort, finds: Ints, errors: Array | None) -> list[Places]:
-    """Where each find may lie: none but its own cell where its place is certain to half a cell.
-
-    It lies where it could be found: in its own box if the search of that stopped at it, else where the effort is above 0,
-    the likelier the higher the effort.
-    """
-    if errors is None:
-        return [CERTAIN] * len(finds)
-    own = {box.find: box.mask for box in effort.stopped}
-    rows, cols = effort.grid.shape
-    out = []
-    for n, ((row, col), error) in enumerate(zip(finds, errors / effort.grid.cell_m, strict=True)):
-        if error <= LEAST_ERROR:
-            out.append(CERTAIN)
-            continue
-        reach = math.ceil(ERROR_REACH * error)
-        r = np.arange(max(0, row - reach), min(rows, row + reach + 1))
-        c = np.arange(max(0, col - reach), min(cols, col + reach + 1))
-        window = np.ix_(r, c)
-        weight = np.exp(-((r[:, None] - row) ** 2 + (c[None, :] - col) ** 2) / (2 * error**2))
-        there = own[n][window] if n in own else effort.detected[window]
-        weight = weight * there * ~effort.excluded[window]
-        at = np.nonzero(weight > 0)
-        out.append(Places(r[at[0]], c[at[1]], weight[at]))
-    return out
-
-
-def make_items(
-    prior: Prior,
-    lattice: Lattice,
-    places: NDArray[np.int32],
-    likely: Sequence[Places] = (),
-    shift: tuple[int, int] = (0, 0),
-) -> Items:
-    """Tables of finds at places (n, 2) of a window of the lattice, not yet filled; `likely` cells by grid row and col."""
-    count, side = len(places), 2 * lattice.reach + 1
-    likely = likely or [CERTAIN] * count
-    near_first, near = _near(places, 2 * lattice.reach)
-    return Items(
-        np.ascontiguousarray(places[:, 0]),
-        np.ascontiguousarray(places[:, 1]),
-        np.zeros((count, len(lattice), side)),
-        np.zeros(count),
-        near_first,
-        near,
-        prior.background_per_km2 * lattice.grid.cell_km2,
-        np.concatenate([[0], np.cumsum([len(p.row) for p in likely])]).astype(np.int64),
-        np.concatenate([*(p.row + shift[0] for p in likely), np.empty(0)]).astype(np.int32),
-        np.concatenate([*(p.col + shift[1] for p in likely), np.empty(0)]).astype(np.int32),
-        np.concatenate([*(p.weight for p in likely), np.empty(0)]),
-    )
-
-
-def _near(places: NDArray[np.int32], distance: int) -> tuple[Ints, NDArray[np.int32]]:
-    """List, for each item, the others within a square of `distance` cells: those that may share a strike with it."""
-    if len(places) < 2:
-        return np.zeros(len(places) + 1, dtype=np.int64), np.empty(0, dtype=np.int32)
-    pairs = cKDTree(places).query_pairs(distance, p=np.inf, output_type="ndarray")
-    both = np.concatenate([pairs, pairs[:, ::-1]])
-    order = np.lexsort((both[:, 1], both[:, 0]))
-    degree = np.bincount(both[:, 0], minlength=len(places))
-    return np.concatenate([[0], np.cumsum(degree)]).astype(np.int64), both[order, 1].astype(np.int32)
-
-
-def make_records(
-    items: Items,
-    prior: Prior,
-    lattice: Lattice,
-    supports: Sequence[Support],
-    recorded: Sequence[RecordedStrike],
-) -> Records:
-    """Tables of recorded strikes on the same window, not yet filled."""
-    sizes = [support.log_place.size for support in supports]
-    first, entries = _record_entries(supports, items, lattice.reach)
-    places = [support.log_place.ravel() for support in supports]
-    return Records(
-        np.array([support.top for support in supports], dtype=np.int32),
-        np.array([support.left for support in supports], dtype=np.int32),
-        np.array([support.log_place.shape[0] for support in supports], dtype=np.int32),
-        np.array([support.log_place.shape[1] for support in supports], dtype=np.int32),
-        np.concatenate([[0], np.cumsum(sizes)])[: len(supports)].astype(np.int64),
-        np.concatenate([*places, np.empty(0)]).astype(np.float32),
-        np.zeros(len(lattice) * sum(sizes), np.float32),
-        np.zeros(len(lattice) * sum(sizes), np.float32),
-        np.array([support.outside for support in supports], dtype=np.float64),
-        np.array([record.credibility for record in recorded], dtype=np.float64),
-        np.array([record.items_shape or prior.items_shape for record in recorded], dtype=np.float64),
-        np.array([record_rate(record, prior) for record in recorded], dtype=np.float64),
-        np.ones(len(supports)),
-        np.array([bool(record.items_per_strike or record.items_shape) for record in recorded], dtype=bool),
-        first,
-        entries,
-        np.zeros(len(entries)),
-    )
-
-
-def record_rate(record: RecordedStrike, prior: Prior) -> float:
-    """Rate b of a record's Gamma distribution of expected items."""
-    return (record.items_shape or prior.items_shape) / (record.items_per_strike or prior.items_per_strike)
-
-
-def _support(record: RecordedStrike, lattice: Lattice) -> Support:
-    """Window of places of a record that lie in the lattice."""
-    row, col = record.row + lattice.margin, record.col + lattice.margin
-    error = max(record.position_error_m / lattice.grid.cell_m, 1e-3)
-    reach = PLACE_REACH * error
-    r = np.arange(math.floor(row - reach), math.ceil(row + reach) + 1)
-    c = np.arange(math.floor(col - reach), math.ceil(col + reach) + 1)
-    squared = ((r[:, None] - row) ** 2 + (c[None, :] - col) ** 2) / error**2
-    place = np.exp(-(squared - squared.min()) / 2)
-    place /= place.sum()
-    keep_r = (r >= 0) & (r < lattice.shape[0])
-    keep_c = (c >= 0) & (c < lattice.shape[1])
-    if not (keep_r.any() and keep_c.any()):
-        return Support(0, 0, np.empty((0, 0)), 1.0)
-    inside = place[np.ix_(keep_r, keep_c)]
-    with np.errstate(divide="ignore"):
-        log_place = np.maximum(np.log(inside), LOG_ZERO)
-    return Support(int(r[keep_r][0]), int(c[keep_c][0]), log_place, float(max(0.0, 1.0 - inside.sum())))
-
-
-def _record_entries(supports: Sequence[Support], items: Items, reach: int) -> tuple[Ints, NDArray[np.int32]]:
-    """List the records that each item may belong to: those whose support is within one reach of it."""
-    lists = []
-    for i in range(items.row.size):
-        mine = slice(items.place_first[i], items.place_first[i + 1])
-        rows, cols = (
-            np.append(items.place_row[mine], items.row[i]),
-            np.append(items.place_col[mine], items.col[i]),
-        )
-        lists.append(
-            [
-                m
-                for m, (top, left, place, _) in enumerate(supports)
-                if top - reach <= rows.max()
-                and rows.min() < top + place.shape[0] + reach
-                and left - reach <= cols.max()
-                and cols.min() < left + place.shape[1] + reach
-            ]
-        )
-    first = np.concatenate([[0], np.cumsum([len(entry) for entry in lists])]).astype(np.int64)
-    return first, np.array([m for entry in lists for m in entry], dtype=np.int32)
 
 
 def _check_explained(part: Part, finds: Ints) -> None:
