@@ -232,6 +232,8 @@ def test_ctrl_c_leaves_nothing(areas: list[Path], tmp_path: Path) -> None:
         [sys.executable, "-m", "fadeout", "calibrate", *map(str, areas), "--out", str(out)],
         stderr=subprocess.PIPE,
         text=True,
+        # what a shell starts in the background ignores Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert started.stderr is not None
     for line in started.stderr:
