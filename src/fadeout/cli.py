@@ -243,16 +243,8 @@ def update(
     column_map: Annotated[
         Path | None, typer.Option("--map", metavar="TOML", help="The column map of the run.")
     ] = None,
-    crs: Annotated[
-        str | None,
-        typer.Option("--crs", metavar="CRS", help="CRS of inputs that state none, such as EPSG:4326."),
-    ] = None,
-    order: Annotated[
-        str,
-        typer.Option(
-            "--order", metavar="ORDER", help="lat,lon where a file's first coordinate is the latitude."
-        ),
-    ] = "auto",
+    crs: Crs = None,
+    order: Order = "auto",
     stamp: Annotated[
         str, typer.Option("--stamp", metavar="TEXT", help="Words to stand on every product; the run's else.")
     ] = "",

@@ -34,6 +34,26 @@ def number(value: float | None, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+MOST_FACTOR = 1_000.0  # factors of odds beyond this, either way, say no more than that they are large
+
+
+def factor(value: float | None) -> str:
+    r"""Write what odds are multiplied by; beyond a thousand, either way, as no more than that.
+
+    Examples
+    --------
+    >>> factor(3.21), factor(1.6e34), factor(1e-9)
+    ('3.2', 'more than 1\xa0000', 'less than 0.001')
+    """
+    if value is None or math.isnan(value):
+        return "not defined"
+    if value > MOST_FACTOR:
+        return f"more than {number(MOST_FACTOR)}"
+    if value < 1.0 / MOST_FACTOR:
+        return f"less than {number(1.0 / MOST_FACTOR)}"
+    return number(value, 2)
+
+
 def chance(value: float | None) -> str:
     """Write a probability: two significant digits, never as a certainty that it is not.
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fadeout.jobs import sentences
-from fadeout.jobs.phrasing import listed, number
+from fadeout.jobs.phrasing import factor, listed, number
 from fadeout.jobs.report_blocks import Block, column, table, text
 
 
@@ -61,7 +61,7 @@ def contamination(summary: Mapping[str, Any]) -> list[Block]:
         [
             one["name"],
             odds(one["prior_odds"]),
-            "not defined" if one["bayes_factor"] is None else number(one["bayes_factor"], 2),
+            factor(one["bayes_factor"]),
             odds(one["posterior_odds"]),
             sentences.contamination(one),
         ]

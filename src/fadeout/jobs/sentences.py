@@ -8,10 +8,11 @@ Start   at `what_we_know`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from fadeout.jobs.phrasing import chance, hectares, listed, number
+from fadeout.jobs.phrasing import chance, factor, hectares, listed, number
 
 WEAK = 3.0  # a Bayes factor below this is "not worth more than a bare mention" (Kass and Raftery 1995)
 
@@ -61,12 +62,13 @@ def contamination(row: Mapping[str, Any]) -> str:
         )
     if row["posterior_odds"] is None or row["bayes_factor"] is None:
         return "Something is left: no chance worth naming speaks against it."
-    factor = row["bayes_factor"]
-    if 1 / WEAK < factor < WEAK:
+    times = row["bayes_factor"]
+    if 1 / WEAK < times < WEAK:
         return "The data say little either way: this is what was assumed."
-    if factor < 1:
-        return f"The data speak against it: they divide the odds by {number(1 / factor, 2)}."
-    return f"The data speak for it: they multiply the odds by {number(factor, 2)}."
+    if times < 1:
+        divided = factor(1 / times if times > 0 else math.inf)
+        return f"The data speak against it: they divide the odds by {divided}."
+    return f"The data speak for it: they multiply the odds by {factor(times)}."
 
 
 def to_depth(depth: Mapping[str, Any]) -> str:

@@ -218,25 +218,20 @@ class Chain:
 
 
 def _world(part: Part, learns: bool) -> World:
-    """A world of its own; what stopped boxes or learning change is copied."""
+    """A world of its own; what stopped boxes, learning or unsure places change is copied."""
     count, records = part.items.row.size, part.recorded.top.size
     scratch = idle_scratch(
         count, records, part.field.kernel.shape, part.boxes.share.size, _widest_batch(part)
     )
     world = World(part.field, part.items, part.recorded, part.boxes, idle_state(count, records), scratch)
-    i = part.items
-    if i.place_row.size:
-        i = i._replace(
-            row=i.row.copy(), col=i.col.copy(), fresh_rows=i.fresh_rows.copy(), fresh=i.fresh.copy()
-        )
-        entries = part.recorded._replace(entry_weight=part.recorded.entry_weight.copy())
-        world = world._replace(items=i, records=entries)
-    if not (part.boxes.share.size or learns):
+    if not (part.boxes.share.size or learns or part.items.place_row.size):
         return world
-    f, r, b = part.field, part.recorded, part.boxes
+    f, i, r, b = part.field, part.items, part.recorded, part.boxes
     return world._replace(
         field=f._replace(exposure=f.exposure.copy(), log_rate=f.log_rate.copy(), joined=f.joined.copy()),
-        items=i._replace(fresh_rows=i.fresh_rows.copy(), fresh=i.fresh.copy()),
+        items=i._replace(
+            row=i.row.copy(), col=i.col.copy(), fresh_rows=i.fresh_rows.copy(), fresh=i.fresh.copy()
+        ),
         records=r._replace(
             log_rate=r.log_rate.copy(),
             joined=r.joined.copy(),

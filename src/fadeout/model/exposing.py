@@ -70,23 +70,13 @@ def add_up(bases: Any, strengths: Any, out: Any) -> None:
                     line[c] += strength * base[c]
 
 
-@compiled
-def extents_of(kernels: Any) -> Any:
-    """Rows and columns from its centre that each kernel reaches, (J, 2): `footprints.extents` for compiled loops."""
-    reach, extent = kernels.shape[1] // 2, np.zeros((kernels.shape[0], 2), np.int64)
-    for j in range(kernels.shape[0]):
-        for r in range(kernels.shape[1]):
-            for c in range(kernels.shape[2]):
-                if kernels[j, r, c] > 0:
-                    extent[j, 0] = max(extent[j, 0], abs(r - reach))
-                    extent[j, 1] = max(extent[j, 1], abs(c - reach))
-    return extent
-
-
 @compiled_fast
-def stamp_cells(kernels: Any, row: Any, col: Any, extra: Any, out: Any) -> None:
-    """Add to exposures what `extra` detection in some cells adds: Σ_x k_j(x − c) extra(x)."""
-    reach, extent = kernels.shape[1] // 2, extents_of(kernels)
+def stamp_cells(kernels: Any, extent: Any, row: Any, col: Any, extra: Any, out: Any) -> None:
+    """Add to exposures what `extra` detection in some cells adds: Σ_x k_j(x − c) extra(x).
+
+    extent (J, 2): rows and columns from its centre that each kernel reaches.
+    """
+    reach = kernels.shape[1] // 2
     for x in range(row.size):
         more = np.float32(extra[x])
         for j in range(out.shape[0]):

@@ -171,7 +171,7 @@ class Ground:
         before = self.exposure[:, top:bottom, left:right].copy()
         after = before.copy()
         places = (row + margin - top).astype(np.int32), (col + margin - left).astype(np.int32)
-        exposing.stamp_cells(self.kernels, *places, extra, after)
+        exposing.stamp_cells(self.kernels, self.lattice.extents, *places, extra, after)
         return Change(top, left, before, after)
 
     def search(self, row: Ints, col: Ints, extra: Array) -> tuple[Change, float, Array]:
@@ -217,7 +217,7 @@ class Ground:
         for g in touched:
             less = -extra * self.regions[g][row, col]
             if less.any():
-                exposing.stamp_cells(self.kernels, *places, less, self.reached[g])
+                exposing.stamp_cells(self.kernels, self.lattice.extents, *places, less, self.reached[g])
                 self.left_in[g, row, col] = self.regions[g][row, col] * self.keep[row, col]
                 self.singles_in[g] += less.sum()
 

@@ -236,7 +236,7 @@ class Learner:
             exposing.add_up(part.bases, strengths, exposure)
             boxes = self._boxes(world, detection).boxes
             extra = extra_detection(boxes, strengths)
-            exposing.stamp_cells(part.field.kernel, boxes.row, boxes.col, extra, exposure)
+            exposing.stamp_cells(part.field.kernel, part.field.extent, boxes.row, boxes.col, extra, exposure)
             out.append(exposure)
         return out
 

@@ -161,7 +161,9 @@ class Exposed:
         if self.left.row.size:
             m = self.lattice.margin
             extra = self.extra(node.strengths, node.at_boxes)
-            exposing.stamp_cells(self.kernels, self.left.row + m, self.left.col + m, extra, exposure)
+            exposing.stamp_cells(
+                self.kernels, self.lattice.extents, self.left.row + m, self.left.col + m, extra, exposure
+            )
         return exposure
 
     def keep(self, node: Node) -> Array:
@@ -321,6 +323,7 @@ def block_kernels(kernels: Array, side: int) -> Array:
 
 
 def block_means(raster: Array, side: int) -> Array:
+    """Mean of each block of side × side cells, shape (rows // side, cols // side)."""
     high, wide = raster.shape[0] // side, raster.shape[1] // side
     blocks = raster[: high * side, : wide * side].reshape(high, side, wide, side)
     return np.asarray(blocks.mean(axis=(1, 3)))
