@@ -278,7 +278,7 @@ def searching(
         methods=tuple(methods),
         covered=tuple(Coverage(share, passes) for passes, share in ways.items()),
         found_by=found_by,
-        missed_by=missed_by,  # type: ignore[arg-type]  # fractions: see `_finders`
+        missed_by=missed_by,
         reports=reports,
         most=searched.most,
     )

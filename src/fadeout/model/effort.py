@@ -100,7 +100,7 @@ class Searches:
     methods: tuple[Method, ...]
     covered: tuple[Coverage, ...]
     found_by: NDArray[np.int64]
-    missed_by: NDArray[np.int64]
+    missed_by: NDArray[np.int64] | NDArray[np.float64]
     reports: int | None = None
     most: float = 1.0
 
