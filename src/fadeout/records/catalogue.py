@@ -20,7 +20,6 @@ Geometry = Literal["", "point", "polygon", "ground", "any"]  # "ground": a polyg
 
 PUBLIC, AREA, EXACT, RESTRICTED = "public", "area", "exact", "restricted"
 SENSITIVITIES = (PUBLIC, AREA, EXACT, RESTRICTED)  # from what all may see to what few may
-PLACE_LEVELS = (PUBLIC, AREA, EXACT)
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,11 @@ COMMON = (
     _text("id", "the programme's own id; never changes", required=True),
     _day("informed_on", "date of the information, as the source gives it", "date_of_information"),
     _text("source", "who or what the information comes from", others="data_source"),
-    _choice("sensitivity", "who may see it: public, area (1 km), exact, restricted", *SENSITIVITIES),
+    _choice(
+        "sensitivity",
+        "who may see it precisely: public, area (partners), exact (staff), restricted",
+        *SENSITIVITIES,
+    ),
     _text("entered", "the place as it was typed, or as WKT in its own CRS"),
     _text("entered_crs", "the CRS or the form (DMS, UTM, MGRS) of `entered`"),
     _text("remark", "anything else", others="remarks comment comments note notes description"),
@@ -394,7 +397,7 @@ KINDS: dict[str, Kind] = {
         Kind(
             "victim",
             "Victim",
-            "a person hurt; restricted, personal fields encrypted with the person's own key",
+            "a person hurt; restricted, personal fields encrypted with a key of that person alone",
             "",
             (
                 _text("accident_id", "the accident", refers="accident"),
@@ -477,7 +480,7 @@ KINDS: dict[str, Kind] = {
                 Field("ran_at", "moment", "when, UTC"),
                 _text("hazard_id", "the area assessed", refers="hazardous_area"),
                 _whole("seed", "seed"),
-                _text("version", "version of fadeout"),
+                _text("made_by", "version of fadeout"),
                 _text("profile", "profile and its version"),
                 _text("inputs", "digests of the inputs, JSON"),
                 _text("summary", "the summary of the run, JSON"),

@@ -1,0 +1,320 @@
+"""One change of a store: records put or withdrawn in one transaction, each with its version and line of history.
+
+Reads   `Record`s; the present versions in the store
+Gives   new versions, and how many were new, changed or the same
+Knows   the order of a change: lock, look, check, write history, write the present, close the chain
+Start   at `Change.put`
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import shapely
+import sqlalchemy as sa
+
+from fadeout.errors import InputRefused, Problem
+from fadeout.records import audit
+from fadeout.records.access import CELL_DEG
+from fadeout.records.catalogue import KINDS, fields_of
+from fadeout.records.checking import checked
+from fadeout.records.layout import Layout
+from fadeout.records.record import Plain, Record, body
+from fadeout.records.schema import CHANGES, HISTORY, KIND_TABLES
+
+AT_ONCE = 5_000
+NEW, CHANGED, WITHDRAWN, RESTORED = "new", "changed", "withdrawn", "restored"
+
+
+@dataclass(frozen=True)
+class Before:
+    """What history last says of a record."""
+
+    version: int
+    uuid: str
+    action: str
+    body: str
+
+
+@dataclass
+class Put:
+    """What putting records did: how many were new, changed, the same; the ids of the first two."""
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    withdrawn: int = 0
+
+    def __add__(self, other: Put) -> Put:
+        return Put(
+            self.new + other.new,
+            self.changed + other.changed,
+            self.same + other.same,
+            self.withdrawn + other.withdrawn,
+        )
+
+
+@dataclass
+class Change:
+    """An open change. Whatever is done through it is stored whole when it closes, or not at all."""
+
+    connection: sa.Connection
+    layout: Layout
+    number: int
+    at: str
+    who: str
+    why: str
+    context: dict[str, Any]
+    head: bytes
+    first_seq: int
+    undoes: int | None = None
+    seq: int = field(init=False)
+    fids: dict[str, int] = field(default_factory=dict)
+    done: Put = field(default_factory=Put)
+
+    def __post_init__(self) -> None:
+        self.seq = self.first_seq
+
+    @property
+    def rows(self) -> int:
+        """Versions written so far."""
+        return self.seq - self.first_seq
+
+    def put(self, records: Iterable[Record]) -> Put:
+        """Store records: those whose id is new as their first version, those that differ as a new one.
+
+        Raises
+        ------
+        InputRefused
+            With every fault of every record of the batch in which the first was found.
+        """
+        total = Put()
+        stream = iter(records)
+        while batch := list(islice(stream, AT_ONCE)):
+            for kind, some in _by_kind(batch).items():
+                total += self._put(kind, some)
+        self.done += total
+        return total
+
+    def withdraw(self, kind: str, ids: Sequence[str]) -> Put:
+        """Take records out of the present; history keeps them. Ids that are not there are refused."""
+        before = self.before(kind, ids)
+        gone = [one for one in ids if one not in before or before[one].action == WITHDRAWN]
+        if gone:
+            message = f"there is no {kind} '{gone[0]}'" + (f", nor {len(gone) - 1} more" if gone[1:] else "")
+            raise InputRefused([Problem("store.no-record", message, "check the id: fadeout records list")])
+        rows = []
+        for one in ids:
+            last = before[one]
+            sensitivity = str(json.loads(last.body).get("sensitivity", KINDS[kind].sensitivity))
+            rows.append(
+                self._history(kind, one, last.uuid, last.version + 1, WITHDRAWN, sensitivity, last.body)
+            )
+        self.connection.execute(HISTORY.insert(), rows)
+        self._drop(kind, ids)
+        put = Put(withdrawn=len(rows))
+        self.done += put
+        return put
+
+    def before(self, kind: str, ids: Sequence[str]) -> dict[str, Before]:
+        """What history last says of these ids."""
+        found: dict[str, Before] = {}
+        for some in _parts(ids):
+            query = (
+                sa.select(HISTORY.c.id, HISTORY.c.version, HISTORY.c.uuid, HISTORY.c.action, HISTORY.c.body)
+                .where(HISTORY.c.kind == kind, HISTORY.c.id.in_(some))
+                .order_by(HISTORY.c.version)
+            )
+            for row in self.connection.execute(query):
+                found[row.id] = Before(row.version, row.uuid, row.action, row.body)
+        return found
+
+    def _put(self, kind: str, given: Sequence[Record]) -> Put:
+        records = _settled(kind, given)
+        before = self.before(kind, [record.id for record in records])
+        shapes = shapely.force_2d(np.array([*(record.shape for record in records), None], dtype=object)[:-1])
+        shapes[:] = [_single(shape) for shape in shapes]
+        hexes = shapely.to_wkb(shapes, hex=True, byte_order=1)
+        put, keep, history, rows, old = Put(), [], [], [], []
+        for i, (record, wkb) in enumerate(zip(records, hexes, strict=True)):
+            text = body(record.values, wkb)
+            last = before.get(record.id)
+            if last is None:
+                action, version, uuid = NEW, 1, new_uuid()
+                put.new += 1
+            elif last.action != WITHDRAWN and last.body == text:
+                put.same += 1
+                continue
+            else:
+                action = RESTORED if last.action == WITHDRAWN else CHANGED
+                version, uuid = last.version + 1, last.uuid
+                put.changed += 1
+                if action == CHANGED:
+                    old.append(record.id)
+            sensitivity = str(record.values["sensitivity"])
+            history.append(self._history(kind, record.id, uuid, version, action, sensitivity, text))
+            rows.append(self._row(record, uuid, version))
+            keep.append(i)
+        if rows:
+            self._drop(kind, old)
+            self.connection.execute(HISTORY.insert(), history)
+            self._enter(kind, rows, shapes[keep])
+        return put
+
+    def _history(
+        self, kind: str, id: str, uuid: str, version: int, action: str, sensitivity: str, text: str
+    ) -> dict[str, Any]:
+        values = (self.seq, self.number, kind, id, uuid, version, action, sensitivity, self.at, text)
+        self.head = audit.chain(self.head, values)
+        self.seq += 1
+        return {**dict(zip(audit.ROW, values, strict=True)), "hash": self.head}
+
+    def _row(self, record: Record, uuid: str, version: int) -> dict[str, Any]:
+        row: dict[str, Any] = dict.fromkeys(_COLUMNS[record.kind])
+        row.update(record.values)
+        for name in _LISTS[record.kind]:
+            if row[name] is not None:
+                row[name] = "; ".join(row[name])
+        row.update(
+            id=record.id, uuid=uuid, version=version, change=self.number, recorded_at=self.at, who=self.who
+        )
+        return row
+
+    def _enter(self, kind: str, rows: list[dict[str, Any]], shapes: Any) -> None:
+        """Write the present versions, with their places and the spatial index."""
+        table = KIND_TABLES[kind]
+        if kind not in self.fids:
+            self.fids[kind] = self.connection.execute(sa.select(sa.func.max(table.c.fid))).scalar() or 0
+        first = self.fids[kind] + 1
+        self.fids[kind] += len(rows)
+        for n, row in enumerate(rows):
+            row["fid"] = first + n
+        if KINDS[kind].geometry:
+            bounds = shapely.bounds(shapes)
+            filled = ~np.isnan(bounds[:, 0])
+            cells = np.floor(np.where(filled[:, None], bounds, 0) / CELL_DEG).astype(np.int64).tolist()
+            packed = self.layout.encode(shapes, kind)
+            for row, geom, (w, s, e, n), has in zip(rows, packed, cells, filled.tolist(), strict=True):
+                row["geom"] = geom
+                row.update(cell_w=w, cell_s=s, cell_e=e, cell_n=n) if has else row.update(_NO_CELLS)
+        self.connection.execute(table.insert(), rows)
+        if KINDS[kind].geometry:
+            self.layout.index(
+                self.connection, kind, (first + np.flatnonzero(filled)).tolist(), bounds[filled]
+            )
+
+    def _drop(self, kind: str, ids: Sequence[str]) -> None:
+        table = KIND_TABLES[kind]
+        for some in _parts(ids):
+            if KINDS[kind].geometry:
+                fids = (
+                    self.connection.execute(sa.select(table.c.fid).where(table.c.id.in_(some)))
+                    .scalars()
+                    .all()
+                )
+                self.layout.unindex(self.connection, kind, fids)
+            self.connection.execute(table.delete().where(table.c.id.in_(some)))
+
+    def close(self) -> None:
+        """Write who, when and why, and close the chain."""
+        values = (
+            self.number,
+            self.at,
+            self.who,
+            self.why,
+            json.dumps(self.context, sort_keys=True, ensure_ascii=False),
+            self.undoes,
+            self.first_seq,
+            self.rows,
+        )
+        self.head = audit.chain(self.head, values)
+        row = dict(zip(audit.CHANGE, values, strict=True))
+        self.connection.execute(CHANGES.insert().values(**row, hash=self.head))
+
+
+def _settled(kind: str, given: Sequence[Record]) -> list[Record]:
+    """Records in their one form; of two with one id in a batch, both are told."""
+    records, problems = [], []
+    seen: set[str] = set()
+    for one in given:
+        record, faults = checked(one)
+        problems += faults
+        if record.id in seen:
+            problems.append(Problem("record.twice", f"the id '{record.id}' of a {kind} stands twice"))
+        seen.add(record.id)
+        records.append(record)
+    if problems:
+        raise InputRefused(problems)
+    return records
+
+
+def _by_kind(records: Sequence[Record]) -> dict[str, list[Record]]:
+    kinds: dict[str, list[Record]] = {}
+    for record in records:
+        kinds.setdefault(record.kind, []).append(record)
+    return kinds
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for i in range(0, len(ids), AT_ONCE):
+        yield ids[i : i + AT_ONCE]
+
+
+def _single(shape: Any) -> Any:
+    """A multipolygon of one polygon is that polygon, so that all formats give the same."""
+    if shape is not None and shape.geom_type.startswith("Multi") and len(shape.geoms) == 1:
+        return shape.geoms[0]
+    return shape
+
+
+def new_uuid() -> str:
+    """A UUID of version 7 (RFC 9562): it begins with the time, so that indexes grow at their end.
+
+    Examples
+    --------
+    >>> new_uuid()[14]
+    '7'
+    """
+    tail = int.from_bytes(os.urandom(10), "big")
+    number = (
+        (time.time_ns() // 1_000_000) << 80
+        | 0x7 << 76
+        | (tail >> 68) << 64
+        | 0b10 << 62
+        | tail & (1 << 62) - 1
+    )
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def values_of(kind: str, row: Any) -> dict[str, Plain]:
+    """A record's values from its row of the kind's table: lists from texts, empty cells left out."""
+    from fadeout.records.record import plain
+
+    values: dict[str, Plain] = {}
+    for name in _COLUMNS[kind]:
+        value = row.get(name)
+        if value is not None:
+            values[name] = value.split("; ") if name in _LISTS[kind] else plain(value)
+    return values
+
+
+def from_body(kind: str, id: str, text: str, like: Record | None = None) -> Record:
+    """A record from what history says of it."""
+    values = json.loads(text)
+    wkb = values.pop("geom", None)
+    shape = shapely.from_wkb(wkb) if wkb else None
+    record = Record(kind, id, values, shape)
+    return record if like is None else replace(like, values=values, shape=shape)
+
+
+_NO_CELLS = {"cell_w": None, "cell_s": None, "cell_e": None, "cell_n": None}
+_COLUMNS = {name: tuple(f.name for f in fields_of(kind) if f.name != "id") for name, kind in KINDS.items()}
+_LISTS = {name: tuple(f.name for f in fields_of(kind) if f.type == "ids") for name, kind in KINDS.items()}

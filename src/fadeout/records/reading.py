@@ -1,0 +1,305 @@
+"""Reading a store: pages, single records, what was known on a day, and history, each only as far as a viewer may see.
+
+Reads   a connection, a `Viewer`
+Gives   `Record`s
+Knows   how roles become conditions of a query: what a viewer may not see never leaves the database
+Start   at `page`
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import shapely
+import sqlalchemy as sa
+from shapely.geometry.base import BaseGeometry
+
+from fadeout.errors import InputRefused, Problem
+from fadeout.records.access import CELL_DEG, HIDDEN, Viewer
+from fadeout.records.catalogue import KINDS, Kind
+from fadeout.records.changing import WITHDRAWN, from_body, values_of
+from fadeout.records.layout import BBox, Layout
+from fadeout.records.record import Record
+from fadeout.records.schema import CHANGES, HISTORY, KIND_TABLES
+
+PAGE = 1_000
+
+
+@dataclass(frozen=True)
+class Version:
+    """One line of history: a version of a record, and who made it, when and why."""
+
+    record: Record
+    action: str
+    change: int
+    at: str
+    who: str
+    why: str
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of that name, else InputRefused."""
+    if name not in KINDS:
+        message = f"there is no kind '{name}'"
+        raise InputRefused([Problem("record.unknown-kind", message, f"write one of {', '.join(KINDS)}")])
+    return KINDS[name]
+
+
+def page(
+    connection: sa.Connection,
+    layout: Layout,
+    kind: str,
+    viewer: Viewer,
+    *,
+    after: str = "",
+    limit: int = PAGE,
+    as_of: str | None = None,
+    bbox: BBox | None = None,
+    where: Mapping[str, object] | None = None,
+) -> list[Record]:
+    """Give the records of a kind in the order of their ids, the first `limit` behind the id `after`.
+
+    `bbox` is west, south, east, north in degrees; `where` holds columns and the values asked for. `as_of` is a day, or
+    a moment in UTC: records as they stood then.
+    """
+    kind_of(kind)
+    _check_where(kind, viewer, where or {})
+    if as_of is not None:
+        return _page_as_of(connection, kind, viewer, moment(as_of), after, limit, bbox, where or {})
+    table = KIND_TABLES[kind]
+    query = _seen(kind, viewer).where(table.c.id > after).order_by(table.c.id)
+    for name, value in (where or {}).items():
+        query = query.where(table.c[name] == value)
+    if bbox is None:
+        return _records(kind, layout, connection.execute(query.limit(limit)).mappings().all())
+    return _in_box(connection, layout, kind, viewer, query, bbox, limit)
+
+
+def count(connection: sa.Connection, kind: str, viewer: Viewer) -> int:
+    """How many records of a kind a viewer may see."""
+    table = KIND_TABLES[kind_of(kind).name]
+    query = sa.select(sa.func.count()).select_from(table)
+    if set(viewer.precise + viewer.coarse) < {"public", "area", "exact", "restricted"}:
+        query = query.where(table.c.sensitivity.in_(viewer.precise + viewer.coarse))
+    return int(connection.execute(query).scalar_one())
+
+
+def get(
+    connection: sa.Connection, layout: Layout, kind: str, id: str, viewer: Viewer, as_of: str | None = None
+) -> Record | None:
+    """Give one record, None if there is none or the viewer may not see it."""
+    kind_of(kind)
+    if as_of is not None:
+        found = _as_of(kind, viewer, moment(as_of)).where(HISTORY.c.id == id)
+        rows = connection.execute(found).all()
+        return _from_history(rows[0]) if rows else None
+    query = _seen(kind, viewer).where(KIND_TABLES[kind].c.id == id)
+    records = _records(kind, layout, connection.execute(query).mappings().all())
+    return records[0] if records else None
+
+
+def history(connection: sa.Connection, id: str, viewer: Viewer, kind: str | None = None) -> list[Version]:
+    """Give every version of the records of an id that a viewer may see precisely, the oldest first."""
+    query = (
+        sa.select(HISTORY, CHANGES.c.at, CHANGES.c.who, CHANGES.c.why)
+        .join(CHANGES, CHANGES.c.change == HISTORY.c.change)
+        .where(HISTORY.c.id == id, _allowed(HISTORY, viewer))
+        .order_by(HISTORY.c.kind, HISTORY.c.version)
+    )
+    kinds = [kind_of(kind).name] if kind else list(KINDS)
+    query = query.where(HISTORY.c.kind.in_(kinds))
+    return [
+        Version(_from_history(row, row.who), row.action, row.change, row.at, row.who, row.why)
+        for row in connection.execute(query)
+    ]
+
+
+def moment(text: str) -> str:
+    """Write a day as its last moment, a moment as history writes them.
+
+    Examples
+    --------
+    >>> moment("2026-11-25"), moment("2026-11-25T07:00:00Z")
+    ('2026-11-25T23:59:59.999999Z', '2026-11-25T07:00:00.000000Z')
+    """
+    from datetime import UTC, datetime
+
+    try:
+        when = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError as error:
+        message = f"'{text[:40]}' is no day and no moment"
+        raise InputRefused([Problem("store.bad-date", message, "write 2026-11-25")]) from error
+    if len(text) == 10:
+        return f"{text}T23:59:59.999999Z"
+    when = when.astimezone(UTC) if when.tzinfo else when
+    return when.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+# --- what a viewer may see -------------------------------------------------------------------------------------------
+
+
+def _seen(kind: str, viewer: Viewer) -> sa.Select[Any]:
+    """The columns of a kind as a viewer may see them, of the rows that he or she may see."""
+    table = KIND_TABLES[kind]
+    allowed = viewer.precise + viewer.coarse
+    columns: list[Any] = []
+    for column in table.c:
+        if viewer.coarse and (column.name in HIDDEN or column.name == "geom"):
+            clear = sa.case((table.c.sensitivity.in_(viewer.precise), column), else_=None)
+            columns.append(sa.type_coerce(clear, column.type).label(column.name))
+        else:
+            columns.append(column)
+    return sa.select(*columns).where(table.c.sensitivity.in_(allowed))
+
+
+def _allowed(table: sa.Table | sa.Alias, viewer: Viewer) -> sa.ColumnElement[bool]:
+    """Versions that a viewer may see precisely, if he or she may see the latest version of the record so too."""
+    later = HISTORY.alias("later")
+    raised = (
+        sa.exists()
+        .where(later.c.kind == table.c.kind, later.c.id == table.c.id, later.c.version > table.c.version)
+        .where(later.c.sensitivity.not_in(viewer.precise))
+    )
+    return sa.and_(table.c.sensitivity.in_(viewer.precise), ~raised)
+
+
+def _check_where(kind: str, viewer: Viewer, where: Mapping[str, object]) -> None:
+    known = [c.name for c in KIND_TABLES[kind].c if c.name != "geom" and not c.name.startswith("cell_")]
+    for name in where:
+        if name not in known:
+            message = f"'{name}' is no column of {kind}"
+            raise InputRefused([Problem("store.no-column", message, f"write one of {', '.join(known)}")])
+        if viewer.coarse and name in HIDDEN:
+            message = f"the role '{viewer.role}' may not ask by '{name}'"
+            raise InputRefused([Problem("store.may-not-see", message, "leave it out")])
+
+
+# --- pages -------------------------------------------------------------------------------------------------------------
+
+
+def _in_box(
+    connection: sa.Connection,
+    layout: Layout,
+    kind: str,
+    viewer: Viewer,
+    query: sa.Select[Any],
+    bbox: BBox,
+    limit: int,
+) -> list[Record]:
+    """Records whose bounds touch a box; those seen coarsely by their cells, so that no box tells where in it they lie."""
+    if not KINDS[kind].geometry:
+        return []
+    if not viewer.coarse:
+        return _records(
+            kind,
+            layout,
+            connection.execute(query.where(layout.within(kind, bbox)).limit(limit)).mappings().all(),
+        )
+    table = KIND_TABLES[kind]
+    cells = tuple(math.floor(side / CELL_DEG) for side in bbox)
+    wide = (cells[0] * CELL_DEG, cells[1] * CELL_DEG, (cells[2] + 1) * CELL_DEG, (cells[3] + 1) * CELL_DEG)
+    touched = sa.and_(
+        table.c.cell_w <= cells[2],
+        table.c.cell_e >= cells[0],
+        table.c.cell_s <= cells[3],
+        table.c.cell_n >= cells[1],
+    )
+    precise = sa.and_(table.c.sensitivity.in_(viewer.precise), layout.within(kind, bbox))
+    coarse = sa.and_(table.c.sensitivity.in_(viewer.coarse), touched, layout.within(kind, wide))
+    rows = connection.execute(query.where(sa.or_(precise, coarse)).limit(limit)).mappings().all()
+    return _records(kind, layout, rows)
+
+
+def _records(kind: str, layout: Layout, rows: Sequence[Any]) -> list[Record]:
+    shapes: list[BaseGeometry | None] = [None] * len(rows)
+    if KINDS[kind].geometry:
+        shapes = layout.decode([row["geom"] for row in rows])
+    return [
+        Record(
+            kind,
+            row["id"],
+            values_of(kind, row),
+            shape if shape is not None or not KINDS[kind].geometry else _cell(row),
+            row["uuid"],
+            row["version"],
+            row["recorded_at"],
+            row["who"],
+        )
+        for row, shape in zip(rows, shapes, strict=True)
+    ]
+
+
+def _cell(row: Any) -> BaseGeometry | None:
+    """The cells that a record lies in, where its place itself is not given."""
+    if row["cell_w"] is None:
+        return None
+    return shapely.box(
+        row["cell_w"] * CELL_DEG,
+        row["cell_s"] * CELL_DEG,
+        (row["cell_e"] + 1) * CELL_DEG,
+        (row["cell_n"] + 1) * CELL_DEG,
+    )
+
+
+# --- as of -------------------------------------------------------------------------------------------------------------
+
+
+def _as_of(kind: str, viewer: Viewer, at: str) -> sa.Select[Any]:
+    """The last version of each record at a moment, of those that a viewer may see precisely then and now."""
+    later = HISTORY.alias("later_then")
+    overtaken = sa.exists().where(
+        later.c.kind == HISTORY.c.kind,
+        later.c.id == HISTORY.c.id,
+        later.c.version > HISTORY.c.version,
+        later.c.recorded_at <= at,
+    )
+    return sa.select(HISTORY).where(
+        HISTORY.c.kind == kind,
+        HISTORY.c.recorded_at <= at,
+        HISTORY.c.action != WITHDRAWN,
+        ~overtaken,
+        _allowed(HISTORY, viewer),
+    )
+
+
+def _page_as_of(
+    connection: sa.Connection,
+    kind: str,
+    viewer: Viewer,
+    at: str,
+    after: str,
+    limit: int,
+    bbox: BBox | None,
+    where: Mapping[str, object],
+) -> list[Record]:
+    """Pages of history until enough records fit; a box and columns are compared here, as history has no index of them."""
+    found: list[Record] = []
+    while True:
+        query = _as_of(kind, viewer, at).where(HISTORY.c.id > after).order_by(HISTORY.c.id).limit(limit)
+        rows = connection.execute(query).all()
+        for row in rows:
+            record = _from_history(row)
+            if _fits(record, bbox, where):
+                found.append(record)
+        if len(rows) < limit or len(found) >= limit:
+            return found[:limit]
+        after = rows[-1].id
+
+
+def _fits(record: Record, bbox: BBox | None, where: Mapping[str, object]) -> bool:
+    if any(record.values.get(name) != value for name, value in where.items()):
+        return False
+    if bbox is None:
+        return True
+    if record.shape is None:
+        return False
+    w, s, e, n = record.shape.bounds
+    return bool(w <= bbox[2] and e >= bbox[0] and s <= bbox[3] and n >= bbox[1])
+
+
+def _from_history(row: Any, who: str = "") -> Record:
+    plain = Record(row.kind, row.id, uuid=row.uuid, version=row.version, recorded_at=row.recorded_at, who=who)
+    return from_body(row.kind, row.id, row.body, like=plain)

@@ -1,0 +1,169 @@
+"""The tables of a store, from the catalogue: one for each kind, and those that keep history.
+
+Reads   the catalogue
+Gives   SQLAlchemy tables, the same on SQLite and on PostgreSQL
+Knows   which column holds what; how they are made stands in `migrations`, what differs between databases in `layout`
+Start   at `KIND_TABLES`, `HISTORY`, `CHANGES`
+
+A kind's table holds the present version of each record, with typed columns that any map program reads. `history` holds
+every version whole, as text, each row chained to the one before by its hash; `changes` says who, when and why.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import UserDefinedType
+
+from fadeout.records.catalogue import KINDS, Field, Kind, fields_of
+
+SRID = 4326
+
+
+class _PackedGeometry(UserDefinedType[bytes]):
+    """The blob of a GeoPackage: `layout` packs and unpacks it."""
+
+    cache_ok = True
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.kind
+
+
+class _PostgisGeometry(UserDefinedType[bytes]):
+    """A geometry of PostGIS, which goes in and out as well-known binary."""
+
+    cache_ok = True
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def get_col_spec(self, **_: Any) -> str:
+        return f"geometry({self.kind},{SRID})"
+
+    def bind_expression(self, bindvalue: Any) -> Any:
+        return sa.func.ST_GeomFromWKB(bindvalue, SRID)
+
+    def column_expression(self, colexpr: Any) -> Any:
+        return sa.func.ST_AsBinary(colexpr)
+
+
+class _Declared(UserDefinedType[str]):
+    """A text of SQLite whose declared type says what it holds, as GeoPackage wants it: DATE or DATETIME."""
+
+    cache_ok = True
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.kind
+
+
+GEOMETRIES = {"point": "POINT", "polygon": "MULTIPOLYGON", "ground": "GEOMETRY", "any": "GEOMETRY"}
+
+
+def geometry_type(kind: str) -> Any:
+    """The type of a geometry column, "POINT", "MULTIPOLYGON" or "GEOMETRY", on either database."""
+    return _PackedGeometry(kind).with_variant(_PostgisGeometry(kind), "postgresql")
+
+
+TYPES: dict[str, Any] = {
+    "text": sa.Text(),
+    "choice": sa.Text(),
+    "ids": sa.Text(),
+    "whole": sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+    "real": sa.Double(),
+    "share": sa.Double(),
+    "flag": sa.Boolean(),
+    "date": _Declared("DATE").with_variant(sa.Date(), "postgresql"),
+    "moment": _Declared("DATETIME").with_variant(sa.TIMESTAMP(timezone=True), "postgresql"),
+}
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # a whole number that may be SQLite's row id
+
+METADATA = sa.MetaData()
+
+
+def _column(field: Field) -> sa.Column[Any]:
+    return sa.Column(field.name, TYPES[field.type], nullable=field.name not in ("id", "sensitivity"))
+
+
+def _kind_table(kind: Kind) -> sa.Table:
+    own = [sa.Column("fid", BIG, primary_key=True, autoincrement=False)]
+    if kind.geometry:
+        own.append(sa.Column("geom", geometry_type(GEOMETRIES[kind.geometry])))
+    kept = [
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("version", BIG, nullable=False),
+        sa.Column("change", BIG, nullable=False),
+        sa.Column("recorded_at", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+    ]
+    cells = [sa.Column(f"cell_{side}", BIG) for side in ("w", "s", "e", "n")] if kind.geometry else []
+    return sa.Table(
+        kind.name,
+        METADATA,
+        *own,
+        *(_column(field) for field in fields_of(kind)),
+        *kept,
+        *cells,
+        sa.Index(f"{kind.name}_id", "id", unique=True),
+        sa.Index(f"{kind.name}_uuid", "uuid"),
+    )
+
+
+KIND_TABLES: dict[str, sa.Table] = {name: _kind_table(kind) for name, kind in KINDS.items()}
+
+CHANGES = sa.Table(
+    "changes",
+    METADATA,
+    sa.Column("change", BIG, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Text(), nullable=False),
+    sa.Column("who", sa.Text(), nullable=False),
+    sa.Column("why", sa.Text(), nullable=False),
+    sa.Column("context", sa.Text(), nullable=False),  # JSON: files and their digests, version of fadeout ...
+    sa.Column("undoes", BIG),
+    sa.Column("first_seq", BIG, nullable=False),
+    sa.Column("rows", BIG, nullable=False),
+    sa.Column("hash", sa.LargeBinary(), nullable=False),
+)
+
+HISTORY = sa.Table(
+    "history",
+    METADATA,
+    sa.Column("seq", BIG, primary_key=True, autoincrement=False),
+    sa.Column(
+        "change",
+        BIG,
+        sa.ForeignKey("changes.change", deferrable=True, initially="DEFERRED", name="history_change"),
+        nullable=False,
+    ),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("id", sa.Text(), nullable=False),
+    sa.Column("uuid", sa.Text(), nullable=False),
+    sa.Column("version", BIG, nullable=False),
+    sa.Column("action", sa.Text(), nullable=False),  # new, changed, withdrawn, restored
+    sa.Column("sensitivity", sa.Text(), nullable=False),
+    sa.Column("recorded_at", sa.Text(), nullable=False),
+    sa.Column("body", sa.Text(), nullable=False),
+    sa.Column("hash", sa.LargeBinary(), nullable=False),
+    sa.Index("history_record", "kind", "id", "version", unique=True),
+)
+
+# Sources that a column map, a service or a decision was remembered for.
+REMEMBERED = sa.Table(
+    "remembered",
+    METADATA,
+    sa.Column("topic", sa.Text(), primary_key=True),
+    sa.Column("name", sa.Text(), primary_key=True),
+    sa.Column("value", sa.Text(), nullable=False),
+    sa.Column("at", sa.Text(), nullable=False),
+    sa.Column("who", sa.Text(), nullable=False),
+)
+
+# One row; `writing` is 1 inside a change of ours and nowhere else, so that a map program cannot pass history by.
+GUARD = sa.Table("store_guard", METADATA, sa.Column("writing", BIG, nullable=False))
+APPEND_ONLY = ("history", "changes")
