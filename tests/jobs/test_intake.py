@@ -20,7 +20,8 @@ from survey_files import AREA, EVIDENCE, SEARCHED, STRIKES, Layer, at, square
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange.layers import RawLayer, key
 from fadeout.jobs import intake
-from fadeout.jobs.intake_tables import parse_day, role_of
+from fadeout.jobs.cells import parse_day
+from fadeout.jobs.intake_tables import role_of
 from fadeout.records import places
 from fadeout.records.kinds import Survey
 from fadeout.records.profile import Profile, load

@@ -17,14 +17,23 @@ from typing import Any, Literal
 
 import numpy as np
 import shapely
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from shapely.geometry.base import BaseGeometry
 
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import tables
 from fadeout.exchange.layers import RawLayer, Value
+from fadeout.records.catalogue import KINDS
 
 Scalar = str | int | float | bool
+TARGETS = (
+    "evidence",
+    "searched",
+    "strikes",
+    "area",
+    "excluded",
+    *(k for k in KINDS if k not in ("evidence", "searched")),
+)
 OTHER = "*"  # in a table of values: whatever is not named
 
 
@@ -42,7 +51,7 @@ class Slice(_Part):
 class LayerMap(_Part):
     """One foreign layer and what it becomes. Columns are `{ ours = "theirs" }`."""
 
-    to: Literal["evidence", "searched", "strikes", "area", "excluded"]
+    to: str
     file: str = "*"
     layer: str = "*"
     crs: str = ""
@@ -56,6 +65,13 @@ class LayerMap(_Part):
     dates: str = ""  # e.g. "%d/%m/%Y"
     number_ids: str = ""  # ids are this and the row number
     geometry: Literal["", "centroid"] = ""
+
+    @field_validator("to")
+    @classmethod
+    def _known(cls, to: str) -> str:
+        if to not in TARGETS:
+            raise ValueError(f"must be one of {', '.join(TARGETS)}")
+        return to
 
     def matches(self, layer: RawLayer) -> bool:
         """Whether this entry speaks of that layer."""
@@ -81,12 +97,25 @@ class ColumnMap(_Part):
         A foreign layer may become several of ours. Faults are added to `problems`.
         """
         mapped: list[RawLayer] = []
-        known = {layer.file for layer in layers if any(entry.matches(layer) for entry in self.layer)}
+        known = {layer.file for layer in layers if self.speaks_of(layer)}
         for layer in layers:
-            entries = [entry for entry in self.layer if entry.matches(layer)]
-            mapped += [self._become(layer, entry, problems) for entry in entries]
-            if not entries and layer.file not in known:
+            mapped += self.become(layer, problems)
+            if not self.speaks_of(layer) and layer.file not in known:
                 mapped.append(layer if layer.crs or not self.crs else replace(layer, crs=self.crs))
+        problems += self.unmatched(layers)
+        return mapped
+
+    def speaks_of(self, layer: RawLayer) -> bool:
+        """Whether any entry speaks of that layer."""
+        return any(entry.matches(layer) for entry in self.layer)
+
+    def become(self, layer: RawLayer, problems: list[Problem]) -> list[RawLayer]:
+        """What a foreign layer, or a part of it, becomes by each entry that speaks of it."""
+        return [self._become(layer, entry, problems) for entry in self.layer if entry.matches(layer)]
+
+    def unmatched(self, layers: Sequence[RawLayer]) -> list[Problem]:
+        """A problem for each entry that speaks of none of these layers."""
+        problems = []
         for n, entry in enumerate(self.layer, 1):
             if not any(entry.matches(layer) for layer in layers):
                 message = (
@@ -94,7 +123,7 @@ class ColumnMap(_Part):
                 )
                 remedy = "check the names; they may hold * for any letters"
                 problems.append(Problem("map.no-layer", message, remedy, self.file))
-        return mapped
+        return problems
 
     def _become(self, layer: RawLayer, entry: LayerMap, problems: list[Problem]) -> RawLayer:
         kept = self._filtered(layer, entry, problems)
@@ -149,7 +178,7 @@ class ColumnMap(_Part):
 
 
 def load(path: Path | str) -> ColumnMap:
-    """Read a column map.
+    """Read a column map from its file.
 
     Raises
     ------
@@ -158,18 +187,24 @@ def load(path: Path | str) -> ColumnMap:
     """
     path = Path(path)
     try:
-        given = tomllib.loads(path.read_bytes().decode("utf-8"))
+        return parse(path.read_bytes(), path.name)
     except OSError as error:
         message = f"the column map cannot be read: {error.strerror or error}"
         raise InputRefused([Problem("map.unreadable", message, "check the path", path.name)]) from error
+
+
+def parse(text: bytes, name: str) -> ColumnMap:
+    """Read a column map from its text; `name` stands in messages."""
+    try:
+        given = tomllib.loads(text.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"this is not TOML: {error}"
         remedy = "mend the line; docs/how-to/your-own-data.md shows maps"
-        raise InputRefused([Problem("map.not-toml", message, remedy, path.name)]) from error
+        raise InputRefused([Problem("map.not-toml", message, remedy, name)]) from error
     try:
-        return ColumnMap.model_validate({**given, "file": path.name})
+        return ColumnMap.model_validate({**given, "file": name})
     except ValidationError as error:
-        raise InputRefused([_problem(fault, path.name) for fault in error.errors()]) from error
+        raise InputRefused([_problem(fault, name) for fault in error.errors()]) from error
 
 
 def cut(layer: RawLayer, box: BaseGeometry) -> RawLayer:

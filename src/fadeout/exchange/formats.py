@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,6 +147,13 @@ def read(path: Path) -> tuple[RawLayer, ...]:
     if not layers:
         raise InputRefused([_problem("file.empty", path, "the file holds no layer", "export it again")])
     return layers
+
+
+def chunks(path: Path, rows: int) -> Iterator[RawLayer]:
+    """Read a file layer by layer, in pieces of at most some rows."""
+    for layer in read(path):
+        for first in range(0, max(len(layer), 1), rows):
+            yield layer.kept(range(first, min(first + rows, len(layer))))
 
 
 def digests(path: Path) -> tuple[tuple[str, str], ...]:

@@ -147,7 +147,7 @@ def _good_shapes(table: Table, problems: list[Problem]) -> Shapes:
             row.refuse("intake.bad-geometry", fault, remedy)
         shapes.append(shape if not fault else None)
     if table.layer.crs is not None:
-        _check_coordinates(table, shapes, problems)
+        check_coordinates(table, shapes, problems)
     return shapes
 
 
@@ -172,7 +172,7 @@ def _as_wanted(table: Table, shape: BaseGeometry | None) -> tuple[BaseGeometry |
     return None, f"the geometry is a {kind}, not a polygon" + (" or a line" if about.lines else "")
 
 
-def _check_coordinates(table: Table, shapes: Shapes, problems: list[Problem]) -> None:
+def check_coordinates(table: Table, shapes: Shapes, problems: list[Problem]) -> None:
     """Refuse rows at 0/0, rows whose axes are swapped, and rows that cannot lie in the CRS; they become None."""
     crs = str(table.layer.crs)
     filled = [i for i, shape in enumerate(shapes) if shape is not None]

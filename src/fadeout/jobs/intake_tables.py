@@ -9,17 +9,20 @@ Start   at `recognise`; `ROLES` is the table of layers and columns
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from typing import TypeVar
 
 from shapely.geometry.base import BaseGeometry
 
 from fadeout.errors import Problem
 from fadeout.exchange.layers import RawLayer, Value, key
-from fadeout.exchange.tables import number
+from fadeout.jobs import cells
+from fadeout.records.catalogue import KINDS as KINDS_KEPT
+from fadeout.records.catalogue import fields_of
 
+T = TypeVar("T")
 KINDS = ("item", "fragment", "accident", "report")
 HOWS = ("survey", "clearance", "opportunistic")
 OUTCOMES = ("complete", "partial", "stopped_at_find", "not_searchable")
@@ -37,61 +40,35 @@ class Role:
     points: bool = False
 
 
+def _role(kind: str, columns: str, required: tuple[str, ...] = ("id",)) -> Role:
+    """A layer that holds records of a kind, of whose columns an assessment reads these."""
+    about = KINDS_KEPT[kind]
+    names = {f.name: f.other_names for f in fields_of(about)} | {"id": about.id_names}
+    return Role(
+        (kind, *about.other_names),
+        {column: names[column] for column in columns.split()},
+        required,
+        lines=about.geometry == "ground",
+        points=about.geometry == "point",
+    )
+
+
 ROLES = {
-    "evidence": Role(
-        ("evidence", "evidence_points", "evidence_point", "finds", "find", "items"),
-        {
-            "id": ("evidence_id", "find_id", "ep_id"),
-            "found_on": ("date", "date_found", "found"),
-            "kind": ("evidence_kind",),
-            "how": ("found_by",),
-            "count": ("number_of_items", "quantity"),
-            "munition": ("munition_type",),
-            "position_error_m": ("accuracy_m", "accuracy", "gps_accuracy_m"),
-            "searched_id": ("box_id", "search_id"),
-        },
-        ("id",),
-        points=True,
+    "evidence": _role("evidence", "id found_on kind how count munition position_error_m searched_id"),
+    "searched": _role(
+        "searched", "id searched_on method detection outcome share_searched team kind swath_m depth_cm"
     ),
-    "searched": Role(
-        (
-            *("searched", "searched_ground", "searched_areas", "searched_area", "searches", "search"),
-            *("survey_boxes", "boxes", "search_tracks", "tracks"),
-        ),
-        {
-            "id": ("searched_id", "box_id", "search_id"),
-            "searched_on": ("date", "date_searched"),
-            "method": ("search_method",),
-            "detection": ("detection_probability", "p_detection"),
-            "outcome": ("result",),
-            "share_searched": ("share",),
-            "team": (),
-            "kind": ("search_kind",),
-            "swath_m": ("swath", "swath_width_m"),
-            "depth_cm": ("depth",),
-        },
-        ("id",),
-        lines=True,
-    ),
-    "strikes": Role(
-        ("strikes", "strike", "strike_records", "strike_record", "strike_data"),
-        {
-            "id": ("strike_id", "record_id"),
-            "struck_on": ("date", "date_struck"),
-            "munition": ("munition_type", "weapon_type", "weapon"),
-            "carriers": ("n_weapons", "number_of_carriers"),
-            "position_error_m": ("accuracy_m", "accuracy"),
-            "credibility": (),
-            "source": (),
-            "duplicate_of": (),
-        },
-        ("id",),
-        points=True,
+    "strikes": _role(
+        "strike", "id struck_on munition carriers position_error_m credibility source duplicate_of"
     ),
     "area": Role(("area", "study_area", "assessed_area", "assessment_area", "aoi"), {"id": (), "name": ()}),
     "excluded": Role(
         ("excluded", "excluded_ground", "excluded_areas", "excluded_area"), {"id": (), "reason": ()}
     ),
+}
+# What a store takes in: every kind, with all its fields.
+KEPT_ROLES = {
+    name: _role(name, " ".join(f.name for f in fields_of(about))) for name, about in KINDS_KEPT.items()
 }
 # Columns that people and programs keep beside the facts; they are left out without a word.
 HARMLESS = frozenset(
@@ -153,11 +130,8 @@ class Row:
         return None if column is None else self.table.layer.columns[column][self.index]
 
     def text(self, name: str) -> str:
-        """The cell as text; 7.0 becomes "7", as spreadsheets make whole ids into fractions."""
-        value = self.raw(name)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        return "" if value is None else str(value).strip()
+        """The cell as text."""
+        return cells.text(self.raw(name))
 
     def id(self) -> str:
         """The row's id."""
@@ -169,133 +143,64 @@ class Row:
     def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
         """One of some words, whatever its case."""
         text = self.text(name)
-        if not text:
-            return default
-        word = key(text)
-        if word in allowed:
-            return word
-        near = difflib.get_close_matches(word, allowed, 1, 0.6)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        self.refuse(
-            "intake.bad-value",
-            f"{name} is '{text}'",
-            f"{hint}write one of {', '.join(allowed)}, or translate the values in a column map",
-        )
-        return default
+        return (self._told(lambda: cells.choice(name, text, allowed)) or default) if text else default
 
     def real(self, name: str, low: float, high: float, unit: str, above: bool = False) -> float | None:
         """A number from low to high (above low if `above`); None where the cell is empty."""
-        value = self._number(name)
-        if value is None:
+        value, comma = self.raw(name), self.table.layer.decimal_comma
+        if cells.text(value) == "":
             return None
-        if low <= value <= high and not (above and value == low):
-            return value
-        span = f"above {low:g}" if above else f"of at least {low:g}"
-        limit = f" and at most {high:g}" if high < 1e9 else ""
-        self.refuse("intake.bad-value", f"{name} is {value:g}", f"write a number {span}{limit} ({unit})")
-        return None
+        return self._told(lambda: cells.real(name, value, low, high, unit, comma, above))
 
     def share(self, name: str) -> float | None:
         """A probability or share, 0 to 1; percentages are recognised and refused."""
-        value = self.raw(name)
-        percent = isinstance(value, str) and value.rstrip().endswith("%")
-        found = self._number(name, str(value).rstrip().removesuffix("%")) if percent else self._number(name)
-        if found is None:
-            return None
-        if percent or 1 < found <= 100:
-            self.refuse(
-                "intake.percent",
-                f"{name} is {self.text(name)}, which looks like percent",
-                f"write a share from 0 to 1 ({found / 100:g}), or name the column under percent in a column map",
-            )
-            return None
-        if not 0 <= found <= 1:
-            self.refuse("intake.bad-share", f"{name} is {found:g}", "write a share from 0 to 1")
-            return None
-        return found
+        value, comma = self.raw(name), self.table.layer.decimal_comma
+        return None if cells.text(value) == "" else self._told(lambda: cells.share(name, value, comma))
 
     def whole(self, name: str, default: int) -> int:
         """A whole number of at least 1."""
-        value = self._number(name)
-        if value is None:
+        value, comma = self.raw(name), self.table.layer.decimal_comma
+        if cells.text(value) == "":
             return default
-        if value < 1 or not value.is_integer() or value > 1e6:
-            remedy = "write a whole number of at least 1, or leave the row out"
-            self.refuse("intake.bad-count", f"{name} is {value:g}", remedy)
-            return default
-        return int(value)
+        return self._told(lambda: cells.whole(name, value, comma)) or default
 
     def day(self, name: str, today: date) -> date | None:
         """A date (YYYY-MM-DD, YYYY-MM or YYYY) that is not in the future."""
         text = self.text(name)
-        if not text:
-            return None
+        manner = cells.Manner(dates=self.table.layer.dates, today=today)
+        return self._told(lambda: cells.day(name, text, manner)) if text else None
+
+    def _told(self, read: Callable[[], T]) -> T | None:
+        """What a cell says; None, and the fault told, where it says nothing that can be used."""
         try:
-            found = parse_day(text, self.table.layer.dates)
-        except ValueError:
-            form = f"in the form {self.table.layer.dates}" if self.table.layer.dates else "as YYYY-MM-DD"
-            remedy = f"write it {form}, or give its form under dates in a column map"
-            self.refuse("intake.bad-date", f"{name} is '{text[:40]}'", remedy)
-            return None
-        if found > today:
-            message = f"{name} is {found.isoformat()}, after today ({today.isoformat()})"
-            self.refuse("intake.future-date", message, "correct the date; day and month may be swapped")
-            return None
-        return found
-
-    def _number(self, name: str, value: Value = None) -> float | None:
-        value = self.raw(name) if value is None else value
-        try:
-            return number(value, self.table.layer.decimal_comma)
-        except ValueError:
-            remedy = "write a plain number without unit, such as 0.8"
-            self.refuse("intake.bad-number", f"{name} is '{str(value)[:40]}', which is no number", remedy)
+            return read()
+        except cells.CellFault as fault:
+            self.refuse(fault.code, fault.message, fault.remedy)
             return None
 
 
-def parse_day(text: str, form: str = "") -> date:
-    """Give the date a text holds; ValueError if none, or one that can be read two ways.
-
-    Examples
-    --------
-    >>> parse_day("2021/03/04 00:00:00"), parse_day("1972-06"), parse_day("4.3.2021", "%d.%m.%Y")
-    (datetime.date(2021, 3, 4), datetime.date(1972, 6, 1), datetime.date(2021, 3, 4))
-    """
-    if form:
-        found = datetime.strptime(text, form).date()
-    else:
-        match = re.fullmatch(r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2})(?:[T ].*)?)?)?", text)
-        if match is None:
-            raise ValueError(text)
-        year, month, day = (int(part) if part else 1 for part in match.groups())
-        found = date(year, month, day)
-    if found.year < 1900:
-        raise ValueError(text)
-    return found
-
-
-def role_of(layer: RawLayer) -> str | None:
+def role_of(layer: RawLayer, roles: Mapping[str, Role] = ROLES) -> str | None:
     """Tell which of ours a layer is by its own name, else by its file's; None if neither says."""
     if layer.role:
         return layer.role
     stem = layer.file.rsplit(".", 1)[0]
-    by_name = _role_named(layer.name)
+    by_name = _role_named(layer.name, roles)
     if by_name and not (layer.format == "GPX" and layer.name in ("tracks", "routes", "waypoints")):
         return by_name
-    by_file = _role_named(stem)
+    by_file = _role_named(stem, roles)
     if by_file and layer.format == "GPX":
-        return by_file if ROLES[by_file].points == (layer.name == "waypoints") else None
+        return by_file if roles[by_file].points == (layer.name == "waypoints") else None
     return by_file if layer.alone else None
 
 
-def _role_named(name: str) -> str | None:
+def _role_named(name: str, roles: Mapping[str, Role]) -> str | None:
     """The role that a name says: as a whole, else as one of the words in it, if only one role does."""
     whole = key(name)
-    exact = [role for role, about in ROLES.items() if whole in about.names]
+    exact = [role for role, about in roles.items() if whole in about.names]
     if exact:
         return exact[0]
     words = f"_{whole}_"
-    found = {role for role, about in ROLES.items() if any(f"_{other}_" in words for other in about.names)}
+    found = {role for role, about in roles.items() if any(f"_{other}_" in words for other in about.names)}
     found -= {"area"} if len(found) > 1 else set()  # my_searched_area is searched ground
     return found.pop() if len(found) == 1 else None
 
@@ -307,6 +212,8 @@ def recognise(layers: list[RawLayer], problems: list[Problem], notes: list[str])
         role = role_of(layer)
         if role is None:
             unknown.append(layer)
+        elif role not in ROLES:
+            notes.append(f"{layer.file}, layer {layer.name}: no assessment reads {role} records, left out")
         else:
             tables.append(_table(layer, role, problems, notes))
     files = {table.layer.file for table in tables}
@@ -330,21 +237,7 @@ def _refuse_layer(layer: RawLayer, near: list[str], problems: list[Problem]) -> 
 
 def _table(layer: RawLayer, role: str, problems: list[Problem], notes: list[str]) -> Table:
     """Match the columns of a layer to ours, and tell of those that are missing or that nobody knows."""
-    about = ROLES[role]
-    columns: dict[str, str] = {}
-    unknown = []
-    for theirs in layer.columns:
-        ours = _our_name(theirs, about, layer)
-        if ours is None:
-            unknown.append(theirs)
-        elif ours in columns:
-            message = f"'{columns[ours]}' and '{theirs}' both stand for {ours}"
-            remedy = "keep one of them, or name the right one in a column map"
-            problems.append(Problem("intake.twice-column", message, remedy, *(layer.file, layer.name)))
-        else:
-            columns[ours] = theirs
-    table = Table(role, layer, columns)
-    _name_as_id(table, about)
+    table, unknown = matched(layer, role, ROLES[role], problems)
     if len(layer) == 0:
         message = "the layer holds no rows"
         if role == "area":
@@ -355,6 +248,30 @@ def _table(layer: RawLayer, role: str, problems: list[Problem], notes: list[str]
             notes.append(f"{layer.file}, layer {layer.name}: no rows")
     _check_columns(table, unknown, problems)
     return table
+
+
+def matched(layer: RawLayer, role: str, about: Role, problems: list[Problem]) -> tuple[Table, list[str]]:
+    """Match the columns of a layer to ours; give the table, and the columns that nobody knows."""
+    columns: dict[str, str] = {}
+    unknown = []
+    for theirs in layer.columns:
+        ours = _our_name(theirs, about, layer)
+        if ours is None:
+            unknown.append(theirs)
+        elif ours in columns and key(theirs) == ours:  # the name itself goes before another name of it
+            unknown.append(columns[ours])
+            columns[ours] = theirs
+        elif ours in columns and key(columns[ours]) == ours:
+            unknown.append(theirs)
+        elif ours in columns:
+            message = f"'{columns[ours]}' and '{theirs}' both stand for {ours}"
+            remedy = "keep one of them, or name the right one in a column map"
+            problems.append(Problem("intake.twice-column", message, remedy, *(layer.file, layer.name)))
+        else:
+            columns[ours] = theirs
+    table = Table(role, layer, columns)
+    _name_as_id(table, about)
+    return table, unknown
 
 
 def _our_name(theirs: str, about: Role, layer: RawLayer) -> str | None:

@@ -29,7 +29,7 @@ COARSE: dict[str, tuple[str, ...]] = {"partner": (EXACT,)}
 WRITERS = ("staff", "manager", "victim_assistance")
 ROLES = tuple(PRECISE)
 
-CELL_DEG = 0.01  # assumed: about 1 km; a coarse place is the cell it lies in
+CELLS_PER_DEG = 100  # assumed: cells of about 1 km; a coarse place is the cell it lies in
 HIDDEN = (  # columns that could tell the place, or a person, of a record seen coarsely
     *("entered", "entered_crs", "remark", "source", "photo", "photo_sha256", "what", "place_name", "name"),
     *(

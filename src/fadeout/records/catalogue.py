@@ -58,6 +58,7 @@ class Kind:
     sensitivity: str = EXACT  # where a record does not say
     least: str = AREA
     other_names: tuple[str, ...] = ()
+    id_names: tuple[str, ...] = ()  # other names of its id
     by_name: dict[str, Field] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -178,6 +179,7 @@ KINDS: dict[str, Kind] = {
                 _choice("state", "what became of it", "in_place", "destroyed", "removed", "not_found"),
             ),
             other_names=("evidence_points", "evidence_point", "finds", "find", "items"),
+            id_names=("evidence_id", "find_id", "ep_id"),
         ),
         Kind(
             "searched",
@@ -212,8 +214,9 @@ KINDS: dict[str, Kind] = {
             ),
             other_names=(
                 *("searched_ground", "searched_areas", "searched_area", "searches", "search"),
-                *("search_tracks", "tracks"),
+                *("survey_boxes", "boxes", "search_tracks", "tracks"),
             ),
+            id_names=("searched_id", "box_id", "search_id"),
         ),
         Kind(
             "box",
@@ -241,7 +244,7 @@ KINDS: dict[str, Kind] = {
                 _text("team", "the team"),
                 _text("task_id", "the task", refers="task"),
             ),
-            other_names=("boxes", "survey_box", "survey_boxes", "grid_boxes"),
+            other_names=("survey_box", "grid_boxes", "box_grid"),
         ),
         Kind(
             "strike",
@@ -258,6 +261,7 @@ KINDS: dict[str, Kind] = {
                 _text("supplied_by", "who supplied the record"),
             ),
             other_names=("strikes", "strike_records", "strike_record", "strike_data"),
+            id_names=("strike_id", "record_id"),
         ),
         Kind(
             "hazardous_area",

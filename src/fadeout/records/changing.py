@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -22,12 +22,14 @@ import sqlalchemy as sa
 
 from fadeout.errors import InputRefused, Problem
 from fadeout.records import audit
-from fadeout.records.access import CELL_DEG
+from fadeout.records.access import CELLS_PER_DEG
 from fadeout.records.catalogue import KINDS, fields_of
 from fadeout.records.checking import checked
 from fadeout.records.layout import Layout
 from fadeout.records.record import Plain, Record, body
 from fadeout.records.schema import CHANGES, HISTORY, KIND_TABLES
+
+Tell = Callable[[str, str, str, str | None, str], None]
 
 AT_ONCE = 5_000
 NEW, CHANGED, WITHDRAWN, RESTORED = "new", "changed", "withdrawn", "restored"
@@ -75,6 +77,7 @@ class Change:
     head: bytes
     first_seq: int
     undoes: int | None = None
+    tell: Tell | None = None  # is told of each new version: kind, id, action, the body before and after
     seq: int = field(init=False)
     fids: dict[str, int] = field(default_factory=dict)
     done: Put = field(default_factory=Put)
@@ -158,6 +161,8 @@ class Change:
                 put.changed += 1
                 if action == CHANGED:
                     old.append(record.id)
+            if self.tell is not None:
+                self.tell(kind, record.id, action, last.body if last else None, text)
             sensitivity = str(record.values["sensitivity"])
             history.append(self._history(kind, record.id, uuid, version, action, sensitivity, text))
             rows.append(self._row(record, uuid, version))
@@ -199,7 +204,7 @@ class Change:
         if KINDS[kind].geometry:
             bounds = shapely.bounds(shapes)
             filled = ~np.isnan(bounds[:, 0])
-            cells = np.floor(np.where(filled[:, None], bounds, 0) / CELL_DEG).astype(np.int64).tolist()
+            cells = np.floor(np.where(filled[:, None], bounds, 0) * CELLS_PER_DEG).astype(np.int64).tolist()
             packed = self.layout.encode(shapes, kind)
             for row, geom, (w, s, e, n), has in zip(rows, packed, cells, filled.tolist(), strict=True):
                 row["geom"] = geom

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from shapely.geometry.base import BaseGeometry
 
 from fadeout.errors import InputRefused, Problem
-from fadeout.records.access import CELL_DEG, HIDDEN, Viewer
+from fadeout.records.access import CELLS_PER_DEG, HIDDEN, Viewer
 from fadeout.records.catalogue import KINDS, Kind
 from fadeout.records.changing import WITHDRAWN, from_body, values_of
 from fadeout.records.layout import BBox, Layout
@@ -199,8 +199,9 @@ def _in_box(
             connection.execute(query.where(layout.within(kind, bbox)).limit(limit)).mappings().all(),
         )
     table = KIND_TABLES[kind]
-    cells = tuple(math.floor(side / CELL_DEG) for side in bbox)
-    wide = (cells[0] * CELL_DEG, cells[1] * CELL_DEG, (cells[2] + 1) * CELL_DEG, (cells[3] + 1) * CELL_DEG)
+    cells = tuple(math.floor(side * CELLS_PER_DEG) for side in bbox)
+    far = (cells[0], cells[1], cells[2] + 1, cells[3] + 1)
+    wide = (far[0] / CELLS_PER_DEG, far[1] / CELLS_PER_DEG, far[2] / CELLS_PER_DEG, far[3] / CELLS_PER_DEG)
     touched = sa.and_(
         table.c.cell_w <= cells[2],
         table.c.cell_e >= cells[0],
@@ -237,10 +238,10 @@ def _cell(row: Any) -> BaseGeometry | None:
     if row["cell_w"] is None:
         return None
     return shapely.box(
-        row["cell_w"] * CELL_DEG,
-        row["cell_s"] * CELL_DEG,
-        (row["cell_e"] + 1) * CELL_DEG,
-        (row["cell_n"] + 1) * CELL_DEG,
+        row["cell_w"] / CELLS_PER_DEG,
+        row["cell_s"] / CELLS_PER_DEG,
+        (row["cell_e"] + 1) / CELLS_PER_DEG,
+        (row["cell_n"] + 1) / CELLS_PER_DEG,
     )
 
 

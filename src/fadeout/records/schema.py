@@ -92,27 +92,22 @@ def _column(field: Field) -> sa.Column[Any]:
 
 
 def _kind_table(kind: Kind) -> sa.Table:
-    own = [sa.Column("fid", BIG, primary_key=True, autoincrement=False)]
+    own: list[sa.Column[Any]] = [sa.Column("fid", BIG, primary_key=True, autoincrement=False)]
     if kind.geometry:
         own.append(sa.Column("geom", geometry_type(GEOMETRIES[kind.geometry])))
-    kept = [
+    kept: list[sa.Column[Any]] = [
         sa.Column("uuid", sa.Text(), nullable=False),
         sa.Column("version", BIG, nullable=False),
         sa.Column("change", BIG, nullable=False),
         sa.Column("recorded_at", sa.Text(), nullable=False),
         sa.Column("who", sa.Text(), nullable=False),
     ]
-    cells = [sa.Column(f"cell_{side}", BIG) for side in ("w", "s", "e", "n")] if kind.geometry else []
-    return sa.Table(
-        kind.name,
-        METADATA,
-        *own,
-        *(_column(field) for field in fields_of(kind)),
-        *kept,
-        *cells,
-        sa.Index(f"{kind.name}_id", "id", unique=True),
-        sa.Index(f"{kind.name}_uuid", "uuid"),
+    cells: list[sa.Column[Any]] = (
+        [sa.Column(f"cell_{side}", BIG) for side in ("w", "s", "e", "n")] if kind.geometry else []
     )
+    items: list[sa.schema.SchemaItem] = [*own, *(_column(field) for field in fields_of(kind)), *kept, *cells]
+    items += [sa.Index(f"{kind.name}_id", "id", unique=True), sa.Index(f"{kind.name}_uuid", "uuid")]
+    return sa.Table(kind.name, METADATA, *items)
 
 
 KIND_TABLES: dict[str, sa.Table] = {name: _kind_table(kind) for name, kind in KINDS.items()}

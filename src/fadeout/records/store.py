@@ -249,6 +249,16 @@ class Store:
             faults = [fault for kind in KINDS for fault in self._present_faults(connection, kind)]
         return audit.Verified(found.rows, found.changes, found.head, found.faults + tuple(faults))
 
+    def holds(self, head: str) -> bool:
+        """Whether history holds a hash that was noted earlier."""
+        try:
+            noted = bytes.fromhex(head.strip())
+        except ValueError:
+            return False
+        query = sa.select(sa.func.count()).select_from(CHANGES).where(CHANGES.c.hash == noted)
+        with self.engine.connect() as connection:
+            return bool(connection.execute(query).scalar_one())
+
     def _present_faults(self, connection: sa.Connection, kind: str) -> Iterator[audit.Fault]:
         """Rows of a kind's table that differ from the last version in history, are missing, or are too many."""
         import shapely

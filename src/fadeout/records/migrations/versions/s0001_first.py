@@ -173,14 +173,14 @@ def _text(name: str) -> sa.Column[str]:
     return sa.Column(name, sa.Text(), nullable=False)
 
 
-def _whole(name: str, **more: bool) -> sa.Column[int]:
-    return sa.Column(name, schema.BIG, **{"nullable": False, **more})
+def _whole(name: str, key: bool = False, nullable: bool = False) -> sa.Column[int]:
+    return sa.Column(name, schema.BIG, primary_key=key, nullable=nullable, autoincrement=False)
 
 
 def _history() -> None:
     op.create_table(
         "changes",
-        _whole("change", primary_key=True, autoincrement=False),
+        _whole("change", key=True),
         *(_text(name) for name in ("at", "who", "why", "context")),
         _whole("undoes", nullable=True),
         _whole("first_seq"),
@@ -189,7 +189,7 @@ def _history() -> None:
     )
     op.create_table(
         "history",
-        _whole("seq", primary_key=True, autoincrement=False),
+        _whole("seq", key=True),
         sa.Column(
             "change",
             schema.BIG,

@@ -1,66 +1,41 @@
-"""All commands. Each parses its arguments, calls one job, and answers: results on stdout, the rest on stderr.
+"""The commands of the estimate: assess, update, demo, calibrate, profile.
 
-Reads   the command line, the clock and (through `settings`) the machine
+Reads   the command line
 Gives   files by way of the jobs, words, and an exit code
 Knows   nothing of how an assessment is made; heavy imports stand inside the commands, so that --help is quick
-Start   at `main`; `EXIT_CODES` is the one table from errors to exit codes
+Start   at `assess`
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fadeout.errors import FadeoutError
+from fadeout.cli.options import (
+    CHECK_FAILED,
+    EXIT_HELP,
+    UPDATE_HELP,
+    CellSide,
+    ColumnMap,
+    Crs,
+    Json,
+    MetricCrs,
+    Order,
+    Seed,
+    examples,
+    memory,
+    now,
+    progress,
+)
 
 if TYPE_CHECKING:
-    from fadeout.jobs.assess import Outcome, Progress
+    from fadeout.jobs.assess import Outcome
 
-CHECK_FAILED, STOPPED = 3, 130
-EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (  # the first that fits
-    (KeyboardInterrupt, STOPPED),
-    (FadeoutError, 2),
-    (BrokenPipeError, 0),  # the reader of our output left, as `head` does
-)
-
-EXIT_HELP = """\b
-Exit codes:
-  0    done; the fit passed its checks
-  2    wrong arguments, or input refused: every faulty row and its reason on stderr, nothing written
-  3    fitted and written, but a check failed: every product says so
-  130  stopped with Ctrl-C, nothing written
-"""
-
-UPDATE_HELP = """\b
-Exit codes:
-  0    done
-  2    wrong arguments, or input refused: the reason on stderr, nothing written
-  130  stopped with Ctrl-C, nothing written
-"""
-
-
-def _examples(*commands: str, codes: str = "") -> str:
-    """Help that keeps its lines: commands that work, and exit codes."""
-    return "\n".join(["\b\nExamples:", *(f"  {command}" for command in commands), "", codes])
-
-
-app = typer.Typer(
-    name="fadeout",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,
-    add_completion=False,
-    help="Estimate where cluster munition remnants may still lie, and how sure that is. Advice for survey "
-    "and clearance staff; a person decides. Start with `fadeout demo`.",
-)
+app = typer.Typer()
 profile_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -69,76 +44,8 @@ profile_app = typer.Typer(
 app.add_typer(profile_app, name="profile")
 
 
-def main() -> NoReturn:
-    """Run a command and end the process with its exit code."""
-    try:
-        code = app(standalone_mode=False)
-        if code == STOPPED:  # typer answers Ctrl-C itself, without a word
-            _say_and_code(KeyboardInterrupt())
-    except tuple(error for error, _ in EXIT_CODES) as error:
-        code = _say_and_code(error)
-    except typer.Exit as error:
-        code = error.exit_code
-    except Exception as error:
-        if not hasattr(error, "format_message"):  # not a fault of the arguments: ours, so show where
-            raise
-        error.show()  # type: ignore[attr-defined]
-        code = 2
-    sys.exit(code or 0)
-
-
-def _say_and_code(error: BaseException) -> int:
-    if isinstance(error, KeyboardInterrupt):
-        print("Stopped. Nothing was written.", file=sys.stderr)
-    elif isinstance(error, FadeoutError):
-        print(error, file=sys.stderr)
-        print("Nothing was written.", file=sys.stderr)
-    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        from importlib.metadata import version
-
-        print(f"fadeout {version('fadeout')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
-    ] = False,
-) -> None:
-    pass
-
-
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Same inputs and seed give the same figures.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON instead of words.")]
-ColumnMap = Annotated[
-    Path | None,
-    typer.Option("--map", metavar="TOML", help="Column map that renames foreign layers, columns and values."),
-]
-Crs = Annotated[
-    str | None,
-    typer.Option("--crs", metavar="CRS", help="CRS of inputs that state none, such as EPSG:4326."),
-]
-Order = Annotated[
-    str,
-    typer.Option("--order", metavar="ORDER", help="lat,lon where a file's first coordinate is the latitude."),
-]
-MetricCrs = Annotated[
-    str | None,
-    typer.Option("--metric-crs", metavar="CRS", help="CRS in metres to compute in; UTM if not given."),
-]
-CellSide = Annotated[
-    float | None,
-    typer.Option("--cell", metavar="M", min=0.5, help="Side of a grid cell in metres; chosen if not given."),
-]
-
-
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "fadeout assess survey.gpkg --out runs/north",
         "fadeout assess finds.csv boxes.geojson --crs EPSG:4326 --out runs/north --json",
         codes=EXIT_HELP,
@@ -211,13 +118,13 @@ def assess(
         stamp=stamp,
         title=title,
     )
-    with _progress() as progress:
-        outcome = job.assess(request, now=_now(), memory_bytes=_memory(), progress=progress)
+    with progress() as say:
+        outcome = job.assess(request, now=now(), memory_bytes=memory(), progress=say)
     _answer(outcome, as_json)
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "fadeout update runs/north survey.gpkg --out runs/north-today",
         "fadeout update runs/north survey.gpkg boxes_of_today.geojson --out runs/north-today --json",
         codes=UPDATE_HELP,
@@ -268,12 +175,12 @@ def update(
         stamp=stamp,
         seed=seed,
     )
-    done = job.update(request, now=_now())
+    done = job.update(request, now=now())
     print(json.dumps(done.summary, indent=2, ensure_ascii=False) if as_json else "\n".join(done.words))
 
 
 @app.command(
-    epilog=_examples("fadeout demo", "fadeout demo --out runs/demo --seed 7", codes=EXIT_HELP),
+    epilog=examples("fadeout demo", "fadeout demo --out runs/demo --seed 7", codes=EXIT_HELP),
     short_help="Assess a demonstration, with SIMULATED finds.",
 )
 def demo(
@@ -291,13 +198,13 @@ def demo(
     """
     from fadeout.jobs import demo as job
 
-    with _progress() as progress:
-        outcome = job.demo(out, seed=seed, now=_now(), memory_bytes=_memory(), progress=progress)
+    with progress() as say:
+        outcome = job.demo(out, seed=seed, now=now(), memory_bytes=memory(), progress=say)
     _answer(outcome, as_json)
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "fadeout calibrate task-07.gpkg task-11.gpkg task-12.gpkg --out district.toml",
         "fadeout assess survey.gpkg --profile district.toml --out runs/north",
         codes=EXIT_HELP,
@@ -355,8 +262,8 @@ def calibrate(
         metric_crs=metric_crs,
         sweeps=sweeps,
     )
-    with _progress() as progress:
-        done = job.calibrate(request, now=_now(), memory_bytes=_memory(), progress=progress)
+    with progress() as say:
+        done = job.calibrate(request, now=now(), memory_bytes=memory(), progress=say)
     print(json.dumps(done.summary, indent=2, ensure_ascii=False) if as_json else "\n".join(done.words))
     sys.stdout.flush()
     if not done.agreed:
@@ -364,13 +271,13 @@ def calibrate(
         raise typer.Exit(CHECK_FAILED)
 
 
-@profile_app.command("show", epilog=_examples("fadeout profile show"))
+@profile_app.command("show", epilog=examples("fadeout profile show"))
 def profile_show() -> None:
     """Print the shipped profile."""
     sys.stdout.write(_shipped_profile())
 
 
-@profile_app.command("copy", epilog=_examples("fadeout profile copy our-standard.toml"))
+@profile_app.command("copy", epilog=examples("fadeout profile copy our-standard.toml"))
 def profile_copy(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not exist yet.")],
 ) -> None:
@@ -395,21 +302,6 @@ def _shipped_profile() -> str:
     return files("fadeout.records").joinpath("profiles/default.toml").read_text(encoding="utf-8")
 
 
-# ---- what stands around a job: the clock, the machine, progress, the answer
-
-
-def _now() -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)
-
-
-def _memory() -> int | None:
-    from fadeout import settings
-
-    return settings.memory_available()
-
-
 def _answer(outcome: Outcome, as_json: bool) -> None:
     """Print the figures on stdout; say a failed check on stderr and with the exit code."""
     print(json.dumps(outcome.summary, indent=2, ensure_ascii=False) if as_json else "\n".join(outcome.words))
@@ -417,33 +309,3 @@ def _answer(outcome: Outcome, as_json: bool) -> None:
     if not outcome.assessment.verdict.passed:
         print(outcome.assessment.verdict.words, file=sys.stderr)
         raise typer.Exit(CHECK_FAILED)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Show progress on stderr: a bar with the time left on a terminal, a line for each part when piped."""
-    if not sys.stderr.isatty():
-        yield _PlainLines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda words, done: bar.update(task, description=words, completed=done)
-
-
-class _PlainLines:
-    """One line for each part of the job, as it begins."""
-
-    def __init__(self) -> None:
-        self.part = ""
-        self.lock = threading.Lock()
-
-    def __call__(self, words: str, done: float) -> None:
-        with self.lock:
-            part = words.partition(":")[0]
-            if part != self.part:
-                self.part = part
-                print(f"{round(100 * done):3d} %  {part}", file=sys.stderr, flush=True)

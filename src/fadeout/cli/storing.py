@@ -1,0 +1,483 @@
+"""The commands of the store: make one, take files in, look at records and their history, check, undo.
+
+Reads   the command line
+Gives   tables on stdout (JSON with --json), an exit code
+Knows   nothing of how records are kept; heavy imports stand inside the commands
+Start   at `intake`
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fadeout.cli.options import CHECK_FAILED, Crs, Order, examples, now, progress
+
+if TYPE_CHECKING:
+    from fadeout.jobs.storing import Review
+    from fadeout.records.access import Viewer
+    from fadeout.records.record import Record
+    from fadeout.records.store import Store
+
+app = typer.Typer()
+store_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Make a store, or tell what is in it."
+)
+records_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the records of a store.")
+app.add_typer(store_app, name="store")
+app.add_typer(records_app, name="records")
+
+STORE_HELP = """\b
+Exit codes:
+  0    done
+  2    wrong arguments, or input refused: every faulty row and its reason on stderr, nothing of that file stored
+  130  stopped with Ctrl-C: files told as stored are whole, nothing else is there
+"""
+VERIFY_HELP = """\b
+Exit codes:
+  0    nothing was changed behind history's back
+  2    the store cannot be read
+  3    rows that do not fit, each named
+"""
+
+Address = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        envvar="FADEOUT_STORE",
+        metavar="STORE",
+        help="A store: a .gpkg file, or the address of a PostgreSQL database.",
+    ),
+]
+Who = Annotated[
+    str,
+    typer.Option(
+        "--who", envvar="FADEOUT_USER", metavar="NAME", help="Who makes the change; you if not given."
+    ),
+]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Why the change is made.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+Role = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        metavar="ROLE",
+        help="See records as this role may: public, partner, staff, manager or victim_assistance.",
+    ),
+]
+KindArgument = Annotated[
+    str, typer.Argument(metavar="KIND", help="A kind of record: evidence, searched, box ...")
+]
+
+
+@store_app.command(
+    "new", epilog=examples("fadeout store new north.gpkg --programme 'Northern survey' --country LAO")
+)
+def store_new(
+    store: Annotated[
+        str,
+        typer.Argument(
+            metavar="STORE", help="A file that does not exist yet, or an empty PostgreSQL database."
+        ),
+    ],
+    programme: Annotated[
+        str, typer.Option("--programme", metavar="NAME", help="Name of the programme.")
+    ] = "",
+    country: Annotated[str, typer.Option("--country", metavar="CODE", help="ISO 3166-1 alpha-3.")] = "",
+    ground: Annotated[
+        str,
+        typer.Option(
+            "--ground",
+            metavar="W,S,E,N",
+            help="The country's or programme's ground in degrees: records far outside it are refused.",
+        ),
+    ] = "",
+    who: Who = "",
+) -> None:
+    """Make a store: one GeoPackage that QGIS opens as it is, or the same on PostgreSQL with PostGIS."""
+    from fadeout.jobs import programmes
+    from fadeout.records.store import create_store
+
+    about = programmes.programme(programme, country, ground)
+    made = create_store(store, now)
+    if about is not None:
+        with made.change(who=_person(who), why="the store was made") as change:
+            change.put([about])
+    print(f"Made the store {made.address}. Next: fadeout intake FILE... --store {store}")
+
+
+@store_app.command(
+    "info", epilog=examples("fadeout store info --store north.gpkg", "fadeout store info --json")
+)
+def store_info(store: Address, role: Role = "manager", as_json: AsJson = False) -> None:
+    """Tell how many records of each kind a store holds, and its last changes."""
+    from fadeout.records.catalogue import KINDS
+
+    opened, viewer = _open(store), _viewer(role)
+    counts = {kind: opened.count(kind, viewer) for kind in KINDS}
+    changes = opened.changes(5)
+    if as_json:
+        _json({"store": opened.address, "records": counts, "changes": changes})
+        return
+    filled = [{"kind": KINDS[kind].title, "records": n} for kind, n in counts.items() if n]
+    _table(filled, "The store is empty. Next: fadeout intake FILE... --store STORE")
+    _table([_change_row(change) for change in changes], "")
+
+
+@app.command(
+    epilog=examples(
+        "fadeout intake survey.gpkg --store north.gpkg --dry-run",
+        "fadeout intake finds.csv boxes.geojson --store north.gpkg --yes",
+        "fadeout intake export.xlsx --store north.gpkg --map imsma.toml --source imsma --yes",
+        codes=STORE_HELP,
+    ),
+    short_help="Take files into a store: read, propose, review, store.",
+)
+def intake(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Files in any format of docs/reference/formats.md.")
+    ],
+    store: Address,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be stored; store nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Store without asking.")] = False,
+    who: Who = "",
+    why: Why = "",
+    column_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--map", metavar="TOML", help="Column map that renames foreign layers, columns and values."
+        ),
+    ] = None,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source",
+            metavar="NAME",
+            help="Remember the column map under this name, or use the one remembered.",
+        ),
+    ] = "",
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help="What layers hold whose name does not say.")
+    ] = "",
+    constants: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="COLUMN=VALUE", help="A value for every row, such as swath_m=2."),
+    ] = None,
+    crs: Crs = None,
+    order: Order = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Take records out of FILEs into a store. Each file is taken whole or not at all.
+
+    What is new, changed, the same or refused is listed before anything is stored; taking the same file in
+    again changes nothing. What was stored can be taken back with `fadeout undo`.
+    """
+    from dataclasses import replace
+
+    from fadeout.jobs import storing as job
+
+    opened = _open(store)
+    request = job.Request(
+        paths=tuple(files),
+        who=_person(who),
+        why=why,
+        column_map=column_map,
+        source=source,
+        kind=kind,
+        constants=_pairs(constants or []),
+        crs=crs,
+        order=order,
+        dry_run=dry_run,
+    )
+    asks = not (yes or dry_run)
+    if asks and not sys.stdin.isatty():
+        raise typer.BadParameter(
+            "nobody can be asked here: give --yes to store, or --dry-run to look", param_hint="--yes"
+        )
+    with progress() as say:
+        reviews = job.take_in(opened, replace(request, dry_run=dry_run or asks), today=now().date(), say=say)
+    if asks:
+        _show_reviews(reviews, stored=False)
+        if not any(review.put.new or review.put.changed for review in reviews):
+            raise typer.Exit(2 if any(review.problems for review in reviews) else 0)
+        if not typer.confirm("Store these?", err=True):
+            print("Nothing was stored.", file=sys.stderr)
+            return
+        with progress() as say:
+            reviews = job.take_in(opened, request, today=now().date(), say=say)
+    if as_json:
+        _json([review.as_json() for review in reviews])
+    else:
+        _show_reviews(reviews, stored=not dry_run)
+    if any(review.problems for review in reviews):
+        raise typer.Exit(2)
+
+
+@records_app.command("list", epilog=examples("fadeout records list evidence --bbox 106.9,16.7,107.1,16.9"))
+def records_list(
+    kind: KindArgument,
+    store: Address,
+    after: Annotated[str, typer.Option("--after", metavar="ID", help="Begin behind this id.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="As it stood on a day.")
+    ] = None,
+    bbox: Annotated[
+        str, typer.Option("--bbox", metavar="W,S,E,N", help="Only what touches this box, in degrees.")
+    ] = "",
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Only rows with this value.")
+    ] = None,
+    role: Role = "staff",
+    as_json: AsJson = False,
+) -> None:
+    """List records of a kind in the order of their ids."""
+    found = _open(store).page(
+        kind,
+        _viewer(role),
+        after=after,
+        limit=limit,
+        as_of=as_of,
+        bbox=_box(bbox),
+        where=_pairs(where or []),
+    )
+    if as_json:
+        _json([_record(one) for one in found])
+        return
+    _table([_short(one) for one in found], f"There is no {kind} here that you may see.")
+    if len(found) == limit:
+        print(f"More may follow: --after '{found[-1].id}'", file=sys.stderr)
+
+
+@records_app.command("show", epilog=examples("fadeout records show evidence EP-0142"))
+def records_show(
+    kind: KindArgument,
+    id: Annotated[str, typer.Argument(metavar="ID", help="The record's own id.")],
+    store: Address,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="As it stood on a day.")
+    ] = None,
+    role: Role = "staff",
+    as_json: AsJson = False,
+) -> None:
+    """Show one record with all its fields."""
+    from fadeout.errors import InputRefused, Problem
+
+    found = _open(store).get(kind, id, _viewer(role), as_of)
+    if found is None:
+        remedy = f"look it up: fadeout records list {kind}"
+        raise InputRefused(
+            [Problem("store.no-record", f"there is no {kind} '{id}' that you may see", remedy)]
+        )
+    values = _record(found)
+    if as_json:
+        _json(values)
+        return
+    for name, value in values.items():
+        print(f"{name:20} {value}")
+
+
+@records_app.command("changes", epilog=examples("fadeout records changes --limit 10"))
+def records_changes(
+    store: Address,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the last changes of a store: who, when, why, and how many records."""
+    found = _open(store).changes(limit)
+    if as_json:
+        _json(found)
+    else:
+        _table([_change_row(change) for change in found], "Nothing was ever changed in this store.")
+
+
+@app.command(
+    epilog=examples("fadeout history EP-0142 --store north.gpkg"),
+    short_help="Tell every version of a record.",
+)
+def history(
+    id: Annotated[str, typer.Argument(metavar="ID", help="The record's own id.")],
+    store: Address,
+    kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only of this kind.")] = None,
+    role: Role = "staff",
+    as_json: AsJson = False,
+) -> None:
+    """Tell every version of the records of an id: what changed, who did it, when and why."""
+    from fadeout.errors import InputRefused, Problem
+    from fadeout.jobs.storing import differences
+
+    found = _open(store).history(id, _viewer(role), kind)
+    if not found:
+        message = f"there is no record '{id}' whose history you may see"
+        raise InputRefused([Problem("store.no-record", message, "check the id: fadeout records list KIND")])
+    rows = differences(found)
+    if as_json:
+        _json(rows)
+    else:
+        _table([{**row, "changed": ", ".join(row["changed"])} for row in rows], "")
+
+
+@app.command(
+    epilog=examples("fadeout undo 17 --store north.gpkg"), short_help="Take a change of a store back."
+)
+def undo(
+    change: Annotated[int, typer.Argument(metavar="CHANGE", help="Its number: fadeout records changes.")],
+    store: Address,
+    who: Who = "",
+    why: Why = "",
+) -> None:
+    """Take one change back by a new one: its records stand again as before it, and history keeps both."""
+    put = _open(store).undo(change, who=_person(who), why=why)
+    print(f"Took change {change} back: {put.withdrawn} records withdrawn, {put.changed + put.new} as before.")
+
+
+@app.command(
+    epilog=examples("fadeout verify --store north.gpkg", codes=VERIFY_HELP),
+    short_help="Check that nobody changed a store's history.",
+)
+def verify(
+    store: Address,
+    head: Annotated[
+        str,
+        typer.Option("--head", metavar="HASH", help="A hash noted earlier: history must still hold it."),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Walk the whole history of a store and the present; name every row that was changed, lost or added.
+
+    Note the last hash elsewhere: a history that was rewritten as a whole shows only against it.
+    """
+    opened = _open(store)
+    with progress() as say:
+        found = opened.verify(say)
+    faults = [str(fault) for fault in found.faults]
+    if head and not opened.holds(head):
+        faults.append(f"history does not hold {head}: it was rewritten or cut after that was noted")
+    told: dict[str, Any] = {
+        "versions": found.rows,
+        "changes": found.changes,
+        "head": found.head,
+        "faults": faults,
+    }
+    if as_json:
+        _json(told)
+    else:
+        print(f"{found.rows} versions in {found.changes} changes; last hash {found.head}")
+        print("\n".join(faults) if faults else "Nothing was changed behind history's back.")
+    sys.stdout.flush()
+    if faults:
+        raise typer.Exit(CHECK_FAILED)
+
+
+# ---- what the commands share ------------------------------------------------------------------------------------------
+
+
+def _open(store: str) -> Store:
+    from fadeout.records.store import open_store
+
+    return open_store(store, now)
+
+
+def _viewer(role: str) -> Viewer:
+    from fadeout.records.access import Viewer
+
+    return Viewer(_person(""), role)
+
+
+def _person(who: str) -> str:
+    """The name given, else that under which the person is logged in."""
+    if who:
+        return who
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    bad = [one for one in given if "=" not in one]
+    if bad:
+        raise typer.BadParameter(f"'{bad[0]}' is not COLUMN=VALUE")
+    return dict(one.split("=", 1) for one in given)
+
+
+def _box(text: str) -> tuple[float, float, float, float] | None:
+    if not text:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not W,S,E,N in degrees", param_hint="--bbox") from None
+    return west, south, east, north
+
+
+def _record(record: Record) -> dict[str, Any]:
+    return {
+        "kind": record.kind,
+        "id": record.id,
+        "version": record.version,
+        "recorded_at": record.recorded_at,
+        "who": record.who,
+        "uuid": record.uuid,
+        **record.values,
+        "place": record.shape.wkt if record.shape is not None else None,
+    }
+
+
+def _short(record: Record) -> dict[str, Any]:
+    """A record as one line: its id and the first fields of its kind that are filled."""
+    from fadeout.records.catalogue import KINDS
+
+    own = {about.name: record.values.get(about.name) for about in KINDS[record.kind].fields[:6]}
+    return {"id": record.id, "version": record.version, **own, "source": record.values.get("source")}
+
+
+def _change_row(change: dict[str, Any]) -> dict[str, Any]:
+    return {name: change[name] for name in ("change", "at", "who", "rows", "why")}
+
+
+def _show_reviews(reviews: Sequence[Review], stored: bool) -> None:
+    rows = []
+    for review in reviews:
+        for kind, put in review.counts.items():
+            rows.append(
+                {"file": review.file, "kind": kind, "new": put.new, "changed": put.changed, "same": put.same}
+            )
+        for problem in review.problems:
+            print(problem, file=sys.stderr)
+        if review.problems:
+            print(f"{review.file}: refused, nothing of it was stored.", file=sys.stderr)
+        for note in review.notes:
+            print(f"Note: {note}.", file=sys.stderr)
+    whole = [row for row in rows if not any(r.problems for r in reviews if r.file == row["file"])]
+    _table(whole, "")
+    for review in reviews:
+        if stored and review.change is not None:
+            print(f"{review.file}: stored as change {review.change}.")
+        elif not review.problems and not (review.put.new or review.put.changed):
+            print(f"{review.file}: nothing new, nothing changed.")
+
+
+def _json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _table(rows: Sequence[dict[str, Any]], empty: str) -> None:
+    """Rows as a plain table on stdout; words where there are none."""
+    if not rows:
+        if empty:
+            print(empty)
+        return
+    names = list(rows[0])
+    texts = [[("" if row[name] is None else str(row[name])) for name in names] for row in rows]
+    widths = [max(len(name), *(len(line[i]) for line in texts)) for i, name in enumerate(names)]
+    for line in [names, *texts]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

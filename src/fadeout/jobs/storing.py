@@ -1,0 +1,317 @@
+"""Taking files into a store: read, propose, review, store; all of a file or nothing of it.
+
+Reads   files in any readable format, a column map, a store
+Gives   a `Review` of each file: what is new, changed, the same or refused; and a store that holds it
+Knows   the order of an intake; cells and places are checked in `storing_rows`
+Start   at `take_in`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fadeout.errors import InputRefused, Problem
+from fadeout.exchange import column_map as maps
+from fadeout.exchange import formats
+from fadeout.exchange.layers import RawLayer, Value, key
+from fadeout.jobs.intake_places import check_crs, located
+from fadeout.jobs.intake_tables import KEPT_ROLES, Table, matched, role_of
+from fadeout.jobs.storing_rows import Taken, entered_of, records_of
+from fadeout.records.catalogue import KINDS
+from fadeout.records.changing import Change, Put
+from fadeout.records.reading import Version
+from fadeout.records.record import Record
+from fadeout.records.store import Store
+
+ROWS_AT_ONCE = 20_000
+TOLD = 500  # changes listed one by one in a review; beyond, they are counted
+REFUSALS = 1_000  # refused rows told one by one
+
+Progress = Callable[[str, float], None]
+ALIASES = {"strikes": "strike"}  # the names of an assessment's layers that are not a kind's own
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked: files, how to read them, who stores them and why."""
+
+    paths: tuple[Path, ...]
+    who: str
+    why: str = ""
+    column_map: Path | None = None
+    source: str = ""  # the name under which a column map is remembered
+    kind: str = ""  # of layers whose name does not say
+    constants: Mapping[str, str] = field(default_factory=dict)  # values for every row
+    crs: str | None = None
+    order: str = "auto"
+    dry_run: bool = False
+
+
+@dataclass
+class Review:
+    """What an intake of one file would do, or did."""
+
+    file: str
+    sha256: str = ""
+    counts: dict[str, Put] = field(default_factory=dict)  # by kind
+    details: list[dict[str, Any]] = field(default_factory=list)  # the first `TOLD`
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    change: int | None = None  # the change that holds it, once stored
+
+    @property
+    def put(self) -> Put:
+        """All kinds together."""
+        return sum(self.counts.values(), Put())
+
+    def as_json(self) -> dict[str, Any]:
+        """The review as plain values."""
+        return {
+            "file": self.file,
+            "sha256": self.sha256,
+            "stored_as_change": self.change,
+            "kinds": {kind: vars(put) for kind, put in self.counts.items()},
+            "details": self.details,
+            "refused": [vars(problem) for problem in self.problems],
+            "notes": self.notes,
+        }
+
+
+def take_in(
+    store: Store, request: Request, *, today: date, say: Progress = lambda words, done: None
+) -> list[Review]:
+    """Take files in, one change each; a file with a faulty row is refused whole, the others are still taken in.
+
+    With `dry_run` nothing is stored, and the reviews tell what would be.
+    """
+    mapping = _mapping(store, request)
+    reviews = []
+    for n, path in enumerate(request.paths):
+        say(f"reading {path.name}", n / len(request.paths))
+        reviews.append(_take_file(store, request, path, mapping, today, say))
+    if request.column_map and request.source and not request.dry_run:
+        text = request.column_map.read_text(encoding="utf-8")
+        store.remember("column_map", request.source, text, request.who)
+    return reviews
+
+
+def _mapping(store: Store, request: Request) -> maps.ColumnMap:
+    """The map that was given, else the one remembered for the source."""
+    if request.column_map is not None:
+        return maps.load(request.column_map)
+    kept = store.remembered("column_map", request.source) if request.source else None
+    if request.source and kept is None:
+        message = f"no column map is remembered for the source '{request.source}'"
+        raise InputRefused([Problem("intake.no-map", message, "give it once with --map FILE")])
+    return maps.parse(kept.encode(), f"the map of {request.source}") if kept else maps.ColumnMap()
+
+
+def _take_file(
+    store: Store, request: Request, path: Path, mapping: maps.ColumnMap, today: date, say: Progress
+) -> Review:
+    review = Review(path.name)
+    try:
+        digests = formats.digests(path) if path.is_file() else ()
+        review.sha256 = digests[0][1] if digests else ""
+        context = {
+            "file": path.name,
+            "digests": dict(digests),
+            "map": _digest(mapping),
+            "fadeout": version("fadeout"),
+        }
+        why = request.why or f"intake of {path.name}"
+        with store.change(who=request.who, why=why, context=context, keep=not request.dry_run) as change:
+            _take(change, path, request, mapping, today, review, say)
+            if review.problems:
+                raise InputRefused(review.problems)
+            if change.rows and not request.dry_run:
+                review.change = change.number
+    except InputRefused as refused:
+        review.problems = list(refused.problems)
+        review.change = None
+    return review
+
+
+def _digest(mapping: maps.ColumnMap) -> str:
+    if not mapping.file:
+        return ""
+    return f"{mapping.file} {hashlib.sha256(mapping.model_dump_json().encode()).hexdigest()}"
+
+
+def _take(
+    change: Change,
+    path: Path,
+    request: Request,
+    mapping: maps.ColumnMap,
+    today: date,
+    review: Review,
+    say: Progress,
+) -> None:
+    """Read a file piece by piece; put what is sound, gather what is not."""
+    seen: list[RawLayer] = []
+    ids: dict[str, set[str]] = {}
+    done = 0
+    for piece in formats.chunks(path, ROWS_AT_ONCE):
+        seen.append(replace(piece, columns={}, geometries=(), rows=()))
+        for table, unknown in _tables(piece, request, mapping, review.problems, review.notes):
+            entered, entered_as = table.entered
+            taken = records_of(table.table, entered, entered_as, today, review.problems)
+            _note_unknown(table.table, unknown, review)
+            _twice(table.table, taken, ids, review.problems)
+            if not review.problems:
+                _put(change, taken, review)
+            done += len(taken.records)
+            say(f"{path.name}: {done} rows", 0.5)
+        if len(review.problems) >= REFUSALS:
+            message = f"more than {REFUSALS} rows are refused; the rest of the file was not looked at"
+            review.problems.append(Problem("intake.many", message, "mend these first", path.name))
+            return
+    review.problems += mapping.unmatched(seen) if mapping.layer else []
+    if not seen:
+        review.problems.append(Problem("file.empty", "the file holds no layer", "export it again", path.name))
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    table: Table
+    entered: tuple[list[str], str]
+
+
+def _tables(
+    piece: RawLayer,
+    request: Request,
+    mapping: maps.ColumnMap,
+    problems: list[Problem],
+    notes: list[str],
+) -> Iterator[tuple[_Ready, list[str]]]:
+    """What a piece of a layer holds: the kinds it becomes, with geometries and our names."""
+    layers = mapping.become(piece, problems) if mapping.layer else [piece]
+    if not layers:
+        _note(notes, f"{piece.file}, layer {piece.name}: the column map does not speak of it, left out")
+    for layer in layers:
+        role = role_of(layer, KEPT_ROLES) or request.kind
+        kind = ALIASES.get(role, role)
+        if kind not in KINDS:
+            if role in ("area", "excluded"):
+                _note(notes, f"{layer.file}, layer {layer.name}: a study area is no record, left out")
+            else:
+                problems.append(_unknown_layer(layer))
+            continue
+        layer = _with_constants(layer, request.constants)
+        entered = entered_of(layer)
+        needs_place = bool(KINDS[kind].geometry)
+        if layer.table and not needs_place:
+            layer = replace(layer, table=False)
+        ready = located([layer], request.crs or mapping.crs or None, request.order, problems)[0]
+        table, unknown = matched(ready, kind, KEPT_ROLES[kind], problems)
+        if needs_place:
+            check_crs([table], problems)
+        _check_required(table, problems)
+        yield _Ready(table, entered), unknown
+
+
+def _with_constants(layer: RawLayer, constants: Mapping[str, str]) -> RawLayer:
+    filled: dict[str, tuple[Value, ...]] = {name: (value,) * len(layer) for name, value in constants.items()}
+    return replace(layer, columns={**layer.columns, **filled}) if constants else layer
+
+
+def _unknown_layer(layer: RawLayer) -> Problem:
+    message = f"neither the layer's name '{layer.name}' nor the file's says what it holds"
+    remedy = f"name its kind with --kind ({', '.join(KINDS)}), or give a column map"
+    return Problem("intake.unknown-layer", message, remedy, layer.file, layer.name)
+
+
+def _check_required(table: Table, problems: list[Problem]) -> None:
+    missing = [
+        about.name for about in KINDS[table.role].fields if about.required and about.name not in table.columns
+    ]
+    missing = (["id"] if "id" not in table.columns else []) + missing
+    if missing and len(table.layer):
+        found = ", ".join(table.layer.columns) or "none"
+        message = f"missing column {', '.join(missing)}; the columns are {found}"
+        remedy = "add it, name the column in a column map, or number_ids there for rows without ids"
+        problem = table.problem("intake.missing-column", message, remedy)
+        if problem not in problems:
+            problems.append(problem)
+
+
+def _note_unknown(table: Table, unknown: Sequence[str], review: Review) -> None:
+    strange = [name for name in unknown if not name.startswith("_") and key(name) not in ("fid", "stamp")]
+    if strange:
+        _note(
+            review.notes, f"{table.layer.file}, layer {table.layer.name}: left out are {', '.join(strange)}"
+        )
+
+
+def _note(notes: list[str], words: str) -> None:
+    if words not in notes:
+        notes.append(words)
+
+
+def _twice(table: Table, taken: Taken, ids: dict[str, set[str]], problems: list[Problem]) -> None:
+    """Refuse rows whose id stands in the file already."""
+    seen = ids.setdefault(taken.kind, set())
+    counts = Counter(record.id for record in taken.records)
+    for record, row in zip(taken.records, taken.rows, strict=True):
+        if counts[record.id] > 1 or record.id in seen:
+            message = f"the id '{record.id}' stands twice"
+            remedy = "give each an id of its own"
+            problems.append(table.problem("intake.duplicate-id", message, remedy, row))
+    seen |= counts.keys()
+
+
+def _put(change: Change, taken: Taken, review: Review) -> None:
+    def tell(kind: str, id: str, action: str, before: str | None, after: str) -> None:
+        if len(review.details) < TOLD:
+            review.details.append(
+                {"kind": kind, "id": id, "action": action, "fields": _fields(before, after)}
+            )
+
+    change.tell = tell
+    put = change.put(taken.records)
+    review.counts[taken.kind] = review.counts.get(taken.kind, Put()) + put
+
+
+def _fields(before: str | None, after: str) -> list[str]:
+    """The fields in which two versions differ."""
+    if before is None:
+        return []
+    old, new = json.loads(before), json.loads(after)
+    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+
+
+def differences(versions: Sequence[Version]) -> list[dict[str, Any]]:
+    """Tell of each version of a record which fields differ from the one before it."""
+    rows: list[dict[str, Any]] = []
+    before: Record | None = None
+    for one in versions:
+        record = one.record
+        last = before if before is not None and before.kind == record.kind else None
+        rows.append(
+            {
+                "kind": record.kind,
+                "version": record.version,
+                "action": one.action,
+                "at": one.at,
+                "who": one.who,
+                "why": one.why,
+                "change": one.change,
+                "changed": _changed(last, record) if last is not None else [],
+            }
+        )
+        before = record
+    return rows
+
+
+def _changed(before: Record, after: Record) -> list[str]:
+    names = before.values.keys() | after.values.keys()
+    changed = sorted(name for name in names if before.values.get(name) != after.values.get(name))
+    return changed + (["place"] if before.shape != after.shape else [])
