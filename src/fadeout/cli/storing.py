@@ -377,6 +377,52 @@ def verify(
         raise typer.Exit(CHECK_FAILED)
 
 
+@app.command(
+    epilog=examples("fadeout backup --store north.gpkg --out backups", codes=STORE_HELP),
+    short_help="Back a store up while others work in it.",
+)
+def backup(
+    store: Address,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write the backup into.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write the whole store, with its history, into one file of DIR, and prove it by opening it again.
+
+    The file is itself a store, whatever database the store stands on; beside it stands a manifest with its digest.
+    """
+    from fadeout.records import backup as job
+
+    with progress() as say:
+        made = job.backup(_open(store), out, now(), say)
+    if as_json:
+        _json(json.loads(made.with_suffix(".json").read_text(encoding="utf-8")) | {"file": made.name})
+    else:
+        print(f"Wrote {made}, opened it and checked its whole history.")
+
+
+@app.command(
+    epilog=examples(
+        "fadeout restore backups/north-20261125T070000Z.gpkg --to north-again.gpkg", codes=STORE_HELP
+    ),
+    short_help="Make a store of a backup.",
+)
+def restore(
+    backup: Annotated[Path, typer.Argument(metavar="BACKUP", help="A file that fadeout backup wrote.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="STORE", help="A file that does not exist yet, or an empty PostgreSQL database."
+        ),
+    ],
+) -> None:
+    """Make a new store of a backup, and check its whole history. What stands at STORE already is never touched."""
+    from fadeout.records import backup as job
+
+    with progress() as say:
+        made = job.restore(backup, to, now, say)
+    print(f"Made the store {made.address}; its history is whole.")
+
+
 # ---- what the commands share ------------------------------------------------------------------------------------------
 
 

@@ -113,6 +113,8 @@ class Change:
         if gone:
             message = f"there is no {kind} '{gone[0]}'" + (f", nor {len(gone) - 1} more" if gone[1:] else "")
             raise InputRefused([Problem("store.no-record", message, "check the id: fadeout records list")])
+        if not ids:
+            return Put()
         rows = []
         for one in ids:
             last = before[one]
@@ -165,12 +167,12 @@ class Change:
                 self.tell(kind, record.id, action, last.body if last else None, text)
             sensitivity = str(record.values["sensitivity"])
             history.append(self._history(kind, record.id, uuid, version, action, sensitivity, text))
-            rows.append(self._row(record, uuid, version))
+            rows.append(row_of(record, uuid, version, self.number, self.at, self.who))
             keep.append(i)
         if rows:
             self._drop(kind, old)
             self.connection.execute(HISTORY.insert(), history)
-            self._enter(kind, rows, shapes[keep])
+            self.enter(kind, rows, shapes[keep])
         return put
 
     def _history(
@@ -181,18 +183,7 @@ class Change:
         self.seq += 1
         return {**dict(zip(audit.ROW, values, strict=True)), "hash": self.head}
 
-    def _row(self, record: Record, uuid: str, version: int) -> dict[str, Any]:
-        row: dict[str, Any] = dict.fromkeys(_COLUMNS[record.kind])
-        row.update(record.values)
-        for name in _LISTS[record.kind]:
-            if row[name] is not None:
-                row[name] = "; ".join(row[name])
-        row.update(
-            id=record.id, uuid=uuid, version=version, change=self.number, recorded_at=self.at, who=self.who
-        )
-        return row
-
-    def _enter(self, kind: str, rows: list[dict[str, Any]], shapes: Any) -> None:
+    def enter(self, kind: str, rows: list[dict[str, Any]], shapes: Any) -> None:
         """Write the present versions, with their places and the spatial index."""
         table = KIND_TABLES[kind]
         if kind not in self.fids:
@@ -297,6 +288,17 @@ def new_uuid() -> str:
     )
     text = f"{number:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def row_of(record: Record, uuid: str, version: int, change: int, at: str, who: str) -> dict[str, Any]:
+    """A record as a row of its kind's table, but for its place."""
+    row: dict[str, Any] = dict.fromkeys(_COLUMNS[record.kind])
+    row.update(record.values)
+    for name in _LISTS[record.kind]:
+        if row[name] is not None:
+            row[name] = "; ".join(row[name])
+    row.update(id=record.id, uuid=uuid, version=version, change=change, recorded_at=at, who=who)
+    return row
 
 
 def values_of(kind: str, row: Any) -> dict[str, Plain]:

@@ -63,7 +63,7 @@ class Store:
         if not who.strip() or not why.strip():
             message = "a change says who makes it and why"
             raise InputRefused([Problem("store.no-reason", message, "give --who and --why")])
-        with self.engine.connect() as connection, _told(self.address):
+        with self.engine.connect() as connection, told(self.address):
             transaction = connection.begin()
             try:
                 self.layout.lock(connection)
@@ -229,7 +229,7 @@ class Store:
     def remember(self, topic: str, name: str, value: str, who: str) -> None:
         """Keep a choice for next time, such as the column map of a source."""
         row = {"value": value, "at": self.clock().isoformat(timespec="seconds"), "who": who}
-        with self.engine.begin() as connection, _told(self.address):
+        with self.engine.begin() as connection, told(self.address):
             where = sa.and_(REMEMBERED.c.topic == topic, REMEMBERED.c.name == name)
             connection.execute(REMEMBERED.delete().where(where))
             connection.execute(REMEMBERED.insert().values(topic=topic, name=name, **row))
@@ -326,7 +326,7 @@ def create_store(address: str | Path, clock: Clock = now) -> Store:
     """
     engine = _engine(address)
     store = Store(engine, layout_of(engine.dialect.name), _shown(engine), clock)
-    with _told(store.address):
+    with told(store.address):
         path = _file(engine)
         if path is not None and path.exists():
             _refuse("store.exists", f"{path.name} exists already", "open it with --store, or name another")
@@ -360,7 +360,7 @@ def open_store(address: str | Path, clock: Clock = now) -> Store:
     store = Store(engine, layout_of(engine.dialect.name), _shown(engine), clock)
     if path is not None and not path.exists():
         _refuse("store.missing", f"there is no store {path.name}", f"make it: fadeout store new {path.name}")
-    with _told(store.address):
+    with told(store.address):
         found = revision_of(engine)
         if found is None:
             _refuse(
@@ -440,7 +440,7 @@ def _refuse(code: str, message: str, remedy: str) -> None:
 
 
 @contextmanager
-def _told(address: str) -> Iterator[None]:
+def told(address: str) -> Iterator[None]:
     """Tell faults of the database in words."""
     try:
         yield
