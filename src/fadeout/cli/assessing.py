@@ -29,11 +29,12 @@ from fadeout.cli.options import (
     examples,
     memory,
     now,
+    person,
     progress,
 )
 
 if TYPE_CHECKING:
-    from fadeout.jobs.assess import Outcome
+    from fadeout.jobs.assess import Outcome, Progress, Request
 
 app = typer.Typer()
 profile_app = typer.Typer(
@@ -48,22 +49,42 @@ app.add_typer(profile_app, name="profile")
     epilog=examples(
         "fadeout assess survey.gpkg --out runs/north",
         "fadeout assess finds.csv boxes.geojson --crs EPSG:4326 --out runs/north --json",
+        "fadeout assess --store north.gpkg --area SHA-0142 --out runs/sha-0142",
         codes=EXIT_HELP,
     ),
     short_help="Estimate what is left and where to search next.",
 )
 def assess(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The folder to write; an earlier run is replaced.")
+    ],
     inputs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="INPUT",
             help="One GeoPackage with the layers evidence, searched, strikes and area, or one file for "
             "each layer (GeoPackage, GeoJSON, CSV, KML, GPX, XLSX, Shapefile).",
         ),
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="The folder to write; an earlier run is replaced.")
-    ],
+    ] = None,
+    store: Annotated[
+        str, typer.Option("--store", metavar="STORE", help="Assess records of a store instead; needs --area.")
+    ] = "",
+    area: Annotated[
+        str, typer.Option("--area", metavar="ID", help="The hazardous area of the store to assess.")
+    ] = "",
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="DATE", help="Records of the store as they stood on a day."),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            "--margin",
+            metavar="M",
+            min=0,
+            help="Ground around the area to assess too; the profile's if not given.",
+        ),
+    ] = None,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -104,8 +125,10 @@ def assess(
     """
     from fadeout.jobs import assess as job
 
+    if bool(inputs) == bool(store) or bool(store) != bool(area):
+        raise typer.BadParameter("give INPUT files, or --store with --area", param_hint="INPUT")
     request = job.Request(
-        inputs=tuple(inputs),
+        inputs=tuple(inputs or ()),
         out=out,
         profile=profile,
         cell_m=cell,
@@ -119,8 +142,21 @@ def assess(
         title=title,
     )
     with progress() as say:
-        outcome = job.assess(request, now=now(), memory_bytes=memory(), progress=say)
+        if store:
+            outcome = _assess_store(store, area, as_of, margin, request, say)
+        else:
+            outcome = job.assess(request, now=now(), memory_bytes=memory(), progress=say)
     _answer(outcome, as_json)
+
+
+def _assess_store(
+    store: str, area: str, as_of: str | None, margin: float | None, request: Request, say: Progress
+) -> Outcome:
+    from fadeout.jobs import assess_store as job
+    from fadeout.records.store import open_store
+
+    asked = job.Asked(open_store(store, now), area, person(), as_of, margin)
+    return job.assess_area(asked, request, now=now(), memory_bytes=memory(), progress=say)
 
 
 @app.command(

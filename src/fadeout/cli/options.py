@@ -8,6 +8,7 @@ Start   at `progress`
 
 from __future__ import annotations
 
+import getpass
 import sys
 import threading
 from collections.abc import Iterator
@@ -77,6 +78,16 @@ def memory() -> int | None:
     from fadeout import settings
 
     return settings.memory_available()
+
+
+def person(who: str = "") -> str:
+    """The name given, else that under which the person is logged in."""
+    if who:
+        return who
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
 
 
 @contextmanager

@@ -8,7 +8,6 @@ Start   at `intake`
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fadeout.cli.options import CHECK_FAILED, Crs, Order, examples, now, progress
+from fadeout.cli.options import CHECK_FAILED, Crs, Order, examples, now, person, progress
 
 if TYPE_CHECKING:
     from fadeout.jobs.storing import Review
@@ -32,6 +31,8 @@ store_app = typer.Typer(
 records_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the records of a store.")
 app.add_typer(store_app, name="store")
 app.add_typer(records_app, name="records")
+
+WIDEST = 60  # letters of a cell; --json gives the whole
 
 STORE_HELP = """\b
 Exit codes:
@@ -107,7 +108,7 @@ def store_new(
     about = programmes.programme(programme, country, ground)
     made = create_store(store, now)
     if about is not None:
-        with made.change(who=_person(who), why="the store was made") as change:
+        with made.change(who=person(who), why="the store was made") as change:
             change.put([about])
     print(f"Made the store {made.address}. Next: fadeout intake FILE... --store {store}")
 
@@ -187,7 +188,7 @@ def intake(
     opened = _open(store)
     request = job.Request(
         paths=tuple(files),
-        who=_person(who),
+        who=person(who),
         why=why,
         column_map=column_map,
         source=source,
@@ -335,7 +336,7 @@ def undo(
     why: Why = "",
 ) -> None:
     """Take one change back by a new one: its records stand again as before it, and history keeps both."""
-    put = _open(store).undo(change, who=_person(who), why=why)
+    put = _open(store).undo(change, who=person(who), why=why)
     print(f"Took change {change} back: {put.withdrawn} records withdrawn, {put.changed + put.new} as before.")
 
 
@@ -435,17 +436,7 @@ def _open(store: str) -> Store:
 def _viewer(role: str) -> Viewer:
     from fadeout.records.access import Viewer
 
-    return Viewer(_person(""), role)
-
-
-def _person(who: str) -> str:
-    """The name given, else that under which the person is logged in."""
-    if who:
-        return who
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+    return Viewer(person(""), role)
 
 
 def _pairs(given: Sequence[str]) -> dict[str, str]:
@@ -523,7 +514,12 @@ def _table(rows: Sequence[dict[str, Any]], empty: str) -> None:
             print(empty)
         return
     names = list(rows[0])
-    texts = [[("" if row[name] is None else str(row[name])) for name in names] for row in rows]
+    texts = [[_cell(row[name]) for name in names] for row in rows]
     widths = [max(len(name), *(len(line[i]) for line in texts)) for i, name in enumerate(names)]
     for line in [names, *texts]:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"

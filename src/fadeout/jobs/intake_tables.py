@@ -70,6 +70,7 @@ ROLES = {
 KEPT_ROLES = {
     name: _role(name, " ".join(f.name for f in fields_of(about))) for name, about in KINDS_KEPT.items()
 }
+NAMED = {**KEPT_ROLES, "area": ROLES["area"], "excluded": ROLES["excluded"]}  # all names that mean something
 # Columns that people and programs keep beside the facts; they are left out without a word.
 HARMLESS = frozenset(
     {"name", "description", "desc", "remark", "remarks", "note", "notes", "comment", "comments"}

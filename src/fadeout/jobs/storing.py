@@ -22,8 +22,9 @@ from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import column_map as maps
 from fadeout.exchange import formats
 from fadeout.exchange.layers import RawLayer, Value, key
+from fadeout.jobs.intake import SIMULATED
 from fadeout.jobs.intake_places import check_crs, located
-from fadeout.jobs.intake_tables import KEPT_ROLES, Table, matched, role_of
+from fadeout.jobs.intake_tables import KEPT_ROLES, NAMED, Table, matched, role_of
 from fadeout.jobs.storing_rows import Taken, entered_of, records_of
 from fadeout.records.catalogue import KINDS
 from fadeout.records.changing import Change, Put
@@ -197,7 +198,7 @@ def _tables(
     if not layers:
         _note(notes, f"{piece.file}, layer {piece.name}: the column map does not speak of it, left out")
     for layer in layers:
-        role = role_of(layer, KEPT_ROLES) or request.kind
+        role = role_of(layer, NAMED) or request.kind
         kind = ALIASES.get(role, role)
         if kind not in KINDS:
             if role in ("area", "excluded"):
@@ -205,7 +206,7 @@ def _tables(
             else:
                 problems.append(_unknown_layer(layer))
             continue
-        layer = _with_constants(layer, request.constants)
+        layer = _with_constants(layer, {**_stamped(layer, mapping), **request.constants})
         entered = entered_of(layer)
         needs_place = bool(KINDS[kind].geometry)
         if layer.table and not needs_place:
@@ -216,6 +217,13 @@ def _tables(
             check_crs([table], problems)
         _check_required(table, problems)
         yield _Ready(table, entered), unknown
+
+
+def _stamped(layer: RawLayer, mapping: maps.ColumnMap) -> dict[str, str]:
+    """The stamp of a layer that is made up and does not say so itself: by its file's name, or by the map."""
+    made_up = mapping.simulated or SIMULATED.lower() in layer.file.lower()
+    words = "; ".join(word for word in (SIMULATED if made_up else "", mapping.stamp) if word)
+    return {"stamp": words} if words and layer.column("stamp") is None else {}
 
 
 def _with_constants(layer: RawLayer, constants: Mapping[str, str]) -> RawLayer:
@@ -244,7 +252,7 @@ def _check_required(table: Table, problems: list[Problem]) -> None:
 
 
 def _note_unknown(table: Table, unknown: Sequence[str], review: Review) -> None:
-    strange = [name for name in unknown if not name.startswith("_") and key(name) not in ("fid", "stamp")]
+    strange = [name for name in unknown if not name.startswith("_") and key(name) != "fid"]
     if strange:
         _note(
             review.notes, f"{table.layer.file}, layer {table.layer.name}: left out are {', '.join(strange)}"

@@ -110,6 +110,7 @@ COMMON = (
     _text("entered", "the place as it was typed, or as WKT in its own CRS"),
     _text("entered_crs", "the CRS or the form (DMS, UTM, MGRS) of `entered`"),
     _text("remark", "anything else", others="remarks comment comments note notes description"),
+    _text("stamp", "words that must stand on all that is made of it, such as SIMULATED"),
 )
 
 EVIDENCE_CLASSES = (
