@@ -26,12 +26,13 @@ import sqlalchemy as sa
 from fadeout.errors import InputRefused, Problem
 from fadeout.records import audit, store
 from fadeout.records.catalogue import KINDS
-from fadeout.records.changing import WITHDRAWN, Change, from_body, row_of
+from fadeout.records.changing import WITHDRAWN, Change, columns_of, from_body
 from fadeout.records.record import Record
 from fadeout.records.schema import CHANGES, HISTORY, REMEMBERED
 from fadeout.records.store import Clock, Store, create_store, open_store
 
 AT_ONCE = 5_000
+MADE = ("uuid", "version", "change", "recorded_at", "who")
 Progress = audit.Progress
 
 
@@ -161,7 +162,9 @@ def copy(source: Store, target: Store, say: Progress = lambda words, done: None)
         total = reading.execute(sa.select(sa.func.count()).select_from(HISTORY)).scalar_one() or 1
         done = 0
         for rows in _batches(reading, HISTORY, HISTORY.c.seq):
-            writing.execute(HISTORY.insert(), rows)
+            target.layout.insert(
+                writing, "history", (*audit.ROW, "hash"), [tuple(row.values()) for row in rows]
+            )
             done += len(rows)
             say("copying", done / total)
         for rows in _batches(reading, CHANGES, CHANGES.c.change):
@@ -190,7 +193,7 @@ def _present(reading: sa.Connection, target: Store, writing: sa.Connection, kind
     while found := reading.execute(query.where(HISTORY.c.id > last).limit(AT_ONCE)).mappings().all():
         records = [from_body(kind, row["id"], row["body"]) for row in found]
         rows = [
-            row_of(one, row["uuid"], row["version"], row["change"], row["recorded_at"], row["who"])
+            (one.id, *columns_of(kind, one.values), *(row[name] for name in MADE))
             for one, row in zip(records, found, strict=True)
         ]
         change.enter(kind, rows, _shapes(records))

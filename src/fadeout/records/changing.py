@@ -24,7 +24,7 @@ from fadeout.errors import InputRefused, Problem
 from fadeout.records import audit
 from fadeout.records.access import CELLS_PER_DEG
 from fadeout.records.catalogue import KINDS, fields_of
-from fadeout.records.checking import checked
+from fadeout.records.checking import checked, outside
 from fadeout.records.layout import Layout
 from fadeout.records.record import Plain, Record, body
 from fadeout.records.schema import CHANGES, HISTORY, KIND_TABLES
@@ -122,7 +122,7 @@ class Change:
             rows.append(
                 self._history(kind, one, last.uuid, last.version + 1, WITHDRAWN, sensitivity, last.body)
             )
-        self.connection.execute(HISTORY.insert(), rows)
+        self.layout.insert(self.connection, "history", (*audit.ROW, "hash"), rows)
         self._drop(kind, ids)
         put = Put(withdrawn=len(rows))
         self.done += put
@@ -141,15 +141,15 @@ class Change:
                 found[row.id] = Before(row.version, row.uuid, row.action, row.body)
         return found
 
-    def _put(self, kind: str, given: Sequence[Record]) -> Put:
-        records = _settled(kind, given)
-        before = self.before(kind, [record.id for record in records])
+    def _put(self, kind: str, records: Sequence[Record]) -> Put:
         shapes = shapely.force_2d(np.array([*(record.shape for record in records), None], dtype=object)[:-1])
         shapes[:] = [_single(shape) for shape in shapes]
+        values = _settled(kind, records, shapes)
+        before = self.before(kind, [record.id for record in records])
         hexes = shapely.to_wkb(shapes, hex=True, byte_order=1)
         put, keep, history, rows, old = Put(), [], [], [], []
-        for i, (record, wkb) in enumerate(zip(records, hexes, strict=True)):
-            text = body(record.values, wkb)
+        for i, (record, said, wkb) in enumerate(zip(records, values, hexes, strict=True)):
+            text = body(said, wkb)
             last = before.get(record.id)
             if last is None:
                 action, version, uuid = NEW, 1, new_uuid()
@@ -165,46 +165,50 @@ class Change:
                     old.append(record.id)
             if self.tell is not None:
                 self.tell(kind, record.id, action, last.body if last else None, text)
-            sensitivity = str(record.values["sensitivity"])
-            history.append(self._history(kind, record.id, uuid, version, action, sensitivity, text))
-            rows.append(row_of(record, uuid, version, self.number, self.at, self.who))
+            history.append(
+                self._history(kind, record.id, uuid, version, action, str(said["sensitivity"]), text)
+            )
+            rows.append((record.id, *columns_of(kind, said), uuid, version, self.number, self.at, self.who))
             keep.append(i)
         if rows:
             self._drop(kind, old)
-            self.connection.execute(HISTORY.insert(), history)
+            self.layout.insert(self.connection, "history", (*audit.ROW, "hash"), history)
             self.enter(kind, rows, shapes[keep])
         return put
 
     def _history(
         self, kind: str, id: str, uuid: str, version: int, action: str, sensitivity: str, text: str
-    ) -> dict[str, Any]:
+    ) -> tuple[Any, ...]:
         values = (self.seq, self.number, kind, id, uuid, version, action, sensitivity, self.at, text)
         self.head = audit.chain(self.head, values)
         self.seq += 1
-        return {**dict(zip(audit.ROW, values, strict=True)), "hash": self.head}
+        return (*values, self.head)
 
-    def enter(self, kind: str, rows: list[dict[str, Any]], shapes: Any) -> None:
-        """Write the present versions, with their places and the spatial index."""
-        table = KIND_TABLES[kind]
+    def enter(self, kind: str, rows: Sequence[tuple[Any, ...]], shapes: Any) -> None:
+        """Write the present versions, with their places and the spatial index.
+
+        Each row is the id, the fields in the catalogue's order (`columns_of`), UUID, version, change, time and person.
+        """
         if kind not in self.fids:
-            self.fids[kind] = self.connection.execute(sa.select(sa.func.max(table.c.fid))).scalar() or 0
+            newest = sa.select(sa.func.max(KIND_TABLES[kind].c.fid))
+            self.fids[kind] = self.connection.execute(newest).scalar() or 0
         first = self.fids[kind] + 1
         self.fids[kind] += len(rows)
-        for n, row in enumerate(rows):
-            row["fid"] = first + n
-        if KINDS[kind].geometry:
-            bounds = shapely.bounds(shapes)
-            filled = ~np.isnan(bounds[:, 0])
-            cells = np.floor(np.where(filled[:, None], bounds, 0) * CELLS_PER_DEG).astype(np.int64).tolist()
-            packed = self.layout.encode(shapes, kind)
-            for row, geom, (w, s, e, n), has in zip(rows, packed, cells, filled.tolist(), strict=True):
-                row["geom"] = geom
-                row.update(cell_w=w, cell_s=s, cell_e=e, cell_n=n) if has else row.update(_NO_CELLS)
-        self.connection.execute(table.insert(), rows)
-        if KINDS[kind].geometry:
-            self.layout.index(
-                self.connection, kind, (first + np.flatnonzero(filled)).tolist(), bounds[filled]
-            )
+        names = ("fid", "id", *FIELD_NAMES[kind], "uuid", "version", "change", "recorded_at", "who")
+        if not KINDS[kind].geometry:
+            numbered = [(first + n, *row) for n, row in enumerate(rows)]
+            self.layout.insert(self.connection, kind, names, numbered)
+            return
+        bounds = shapely.bounds(shapes)
+        filled = ~np.isnan(bounds[:, 0])
+        cells = np.floor(np.where(filled[:, None], bounds, 0) * CELLS_PER_DEG).astype(np.int64).tolist()
+        packed = self.layout.encode(shapes, kind)
+        placed = [
+            (first + n, *row, geom, *(cell if geom is not None else _NO_CELLS))
+            for n, (row, geom, cell) in enumerate(zip(rows, packed, cells, strict=True))
+        ]
+        self.layout.insert(self.connection, kind, (*names, "geom", *_CELLS), placed)
+        self.layout.index(self.connection, kind, (first + np.flatnonzero(filled)).tolist(), bounds[filled])
 
     def _drop(self, kind: str, ids: Sequence[str]) -> None:
         table = KIND_TABLES[kind]
@@ -235,20 +239,23 @@ class Change:
         self.connection.execute(CHANGES.insert().values(**row, hash=self.head))
 
 
-def _settled(kind: str, given: Sequence[Record]) -> list[Record]:
-    """Records in their one form; of two with one id in a batch, both are told."""
-    records, problems = [], []
+def _settled(kind: str, records: Sequence[Record], shapes: Any) -> list[dict[str, Plain]]:
+    """The records' values in their one form; every fault of every record is told, two with one id too."""
+    values, problems = [], []
     seen: set[str] = set()
-    for one in given:
-        record, faults = checked(one)
+    for record in records:
+        said, faults = checked(record)
         problems += faults
         if record.id in seen:
             problems.append(Problem("record.twice", f"the id '{record.id}' of a {kind} stands twice"))
         seen.add(record.id)
-        records.append(record)
+        values.append(said)
+    for i in np.flatnonzero(outside(shapely.bounds(shapes))).tolist():
+        words = "the geometry does not lie in longitude -180 to 180 and latitude -90 to 90"
+        problems.append(Problem("record.bad-value", f"{records[i].id}: {words}"))
     if problems:
         raise InputRefused(problems)
-    return records
+    return values
 
 
 def _by_kind(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -290,15 +297,11 @@ def new_uuid() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def row_of(record: Record, uuid: str, version: int, change: int, at: str, who: str) -> dict[str, Any]:
-    """A record as a row of its kind's table, but for its place."""
-    row: dict[str, Any] = dict.fromkeys(_COLUMNS[record.kind])
-    row.update(record.values)
-    for name in _LISTS[record.kind]:
-        if row[name] is not None:
-            row[name] = "; ".join(row[name])
-    row.update(id=record.id, uuid=uuid, version=version, change=change, recorded_at=at, who=who)
-    return row
+def columns_of(kind: str, values: dict[str, Plain]) -> list[Any]:
+    """A record's values in the order of its kind's columns, lists as texts."""
+    return [
+        "; ".join(value) if type(value) is list else value for value in map(values.get, FIELD_NAMES[kind])
+    ]
 
 
 def values_of(kind: str, row: Any) -> dict[str, Plain]:
@@ -306,7 +309,7 @@ def values_of(kind: str, row: Any) -> dict[str, Plain]:
     from fadeout.records.record import plain
 
     values: dict[str, Plain] = {}
-    for name in _COLUMNS[kind]:
+    for name in FIELD_NAMES[kind]:
         value = row.get(name)
         if value is not None:
             values[name] = value.split("; ") if name in _LISTS[kind] else plain(value)
@@ -322,6 +325,7 @@ def from_body(kind: str, id: str, text: str, like: Record | None = None) -> Reco
     return record if like is None else replace(like, values=values, shape=shape)
 
 
-_NO_CELLS = {"cell_w": None, "cell_s": None, "cell_e": None, "cell_n": None}
-_COLUMNS = {name: tuple(f.name for f in fields_of(kind) if f.name != "id") for name, kind in KINDS.items()}
+_CELLS = ("cell_w", "cell_s", "cell_e", "cell_n")
+_NO_CELLS = (None,) * 4
+FIELD_NAMES = {name: tuple(f.name for f in fields_of(kind) if f.name != "id") for name, kind in KINDS.items()}
 _LISTS = {name: tuple(f.name for f in fields_of(kind) if f.type == "ids") for name, kind in KINDS.items()}

@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime
 
-import shapely
+import numpy as np
+from numpy.typing import NDArray
 
 from fadeout.errors import Problem
 from fadeout.records.catalogue import KINDS, SENSITIVITIES, Field, Kind, fields_of, least_allowed
@@ -33,17 +33,16 @@ SHAPES = {
 }
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
-Checked = tuple[Record, list[Problem]]
+Values = dict[str, Plain]
 
 
-def checked(record: Record) -> Checked:
-    """Give the record in its one form, and all that is wrong with it.
+def checked(record: Record) -> tuple[Values, list[Problem]]:
+    """Give the values of a record in their one form, and all that is wrong with it.
 
     Examples
     --------
     >>> from shapely import Point
-    >>> good, faults = checked(Record("evidence", "EP-1", {"count": 2.0, "kind": "item"}, Point(107, 16.8)))
-    >>> good.values, faults
+    >>> checked(Record("evidence", "EP-1", {"count": 2.0, "kind": "item"}, Point(107, 16.8)))
     ({'count': 2, 'kind': 'item', 'sensitivity': 'exact'}, [])
     >>> checked(Record("evidence", "EP-1", {"count": 0}, Point(107, 16.8)))[1][0].message
     "EP-1: count is 0; it must lie in 1 to 1e+06"
@@ -51,7 +50,7 @@ def checked(record: Record) -> Checked:
     kind = KINDS.get(record.kind)
     if kind is None:
         remedy = f"write one of {', '.join(KINDS)}"
-        return record, [Problem("record.unknown-kind", f"there is no kind '{record.kind}'", remedy)]
+        return {}, [Problem("record.unknown-kind", f"there is no kind '{record.kind}'", remedy)]
     faults: list[str] = []
     if not record.id or record.id != record.id.strip() or len(record.id) > LONGEST_ID:
         faults.append(
@@ -61,8 +60,13 @@ def checked(record: Record) -> Checked:
         faults.append("the id holds ';' or a control character")
     values = _values(kind, record.values, faults)
     _shape(kind, record.shape, faults)
-    problems = [Problem("record.bad-value", f"{record.id}: {fault}") for fault in faults]
-    return replace(record, values=values), problems
+    return values, [Problem("record.bad-value", f"{record.id}: {fault}") for fault in faults]
+
+
+def outside(bounds: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say of bounds (west, south, east, north), shape (n, 4), whether they leave longitude and latitude; NaN does not."""
+    west, south, east, north = bounds.T
+    return np.asarray((west < -180) | (east > 180) | (south < -90) | (north > 90))
 
 
 def _values(kind: Kind, given: dict[str, Plain], faults: list[str]) -> dict[str, Plain]:
@@ -101,10 +105,6 @@ def _shape(kind: Kind, shape: object, faults: list[str]) -> None:
         faults.append(
             f"the geometry is a {name}; a {kind.title.lower()} has {' or '.join(SHAPES[kind.geometry])}"
         )
-        return
-    west, south, east, north = shapely.bounds(shape).tolist()
-    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        faults.append("the geometry does not lie in longitude -180 to 180 and latitude -90 to 90")
 
 
 # --- one value of each type --------------------------------------------------------------------------------------------

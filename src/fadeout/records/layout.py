@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import shapely
@@ -28,6 +28,7 @@ from fadeout.records.schema import APPEND_ONLY, GEOMETRIES, GUARD, KIND_TABLES, 
 
 Shapes = Sequence[BaseGeometry | None]
 Bounds = NDArray[np.float64]
+Rows = Sequence[tuple[Any, ...]]
 BBox = tuple[float, float, float, float]
 
 APPLICATION_ID, USER_VERSION = 0x47504B47, 10300  # "GPKG", version 1.3 (OGC 12-128r17, 1.1.1.1.1)
@@ -47,7 +48,7 @@ class Layout(Protocol):
 
     name: str
 
-    def encode(self, shapes: Shapes, kind: str) -> list[bytes | None]:
+    def encode(self, shapes: Shapes, kind: str) -> list[Any]:
         """Pack geometries for a kind's table."""
 
     def decode(self, packed: Iterable[bytes | None]) -> list[BaseGeometry | None]:
@@ -65,11 +66,17 @@ class Layout(Protocol):
     def unlock(self, connection: sa.Connection) -> None:
         """End writing."""
 
+    def insert(self, connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows) -> None:
+        """Enter many rows into a table, each a value for each column; geometries as `encode` packs them."""
+
     def index(self, connection: sa.Connection, kind: str, fids: Sequence[int], bounds: Bounds) -> None:
         """Enter rows into the spatial index."""
 
     def unindex(self, connection: sa.Connection, kind: str, fids: Sequence[int]) -> None:
         """Take rows out of the spatial index."""
+
+    def tidy(self, connection: sa.Connection) -> None:
+        """After many rows: let the database look anew at how its tables are filled."""
 
     def within(self, kind: str, bbox: BBox) -> sa.ColumnElement[bool]:
         """The condition that a row's bounds touch a box (west, south, east, north)."""
@@ -80,7 +87,7 @@ class GeoPackageLayout:
 
     name = "sqlite"
 
-    def encode(self, shapes: Shapes, kind: str) -> list[bytes | None]:
+    def encode(self, shapes: Shapes, kind: str) -> list[Any]:
         filled = _normal(shapes, kind)
         wkb = shapely.to_wkb(filled, byte_order=1)
         if GEOMETRIES[KINDS[kind].geometry] == "POINT":  # a point is its own envelope: none is written
@@ -109,6 +116,11 @@ class GeoPackageLayout:
     def unlock(self, connection: sa.Connection) -> None:
         connection.execute(GUARD.update().values(writing=0))
 
+    def insert(self, connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows) -> None:
+        marks = ", ".join("?" * len(columns))
+        if rows:
+            connection.exec_driver_sql(f"INSERT INTO {_named(table, columns)} VALUES ({marks})", list(rows))
+
     def index(self, connection: sa.Connection, kind: str, fids: Sequence[int], bounds: Bounds) -> None:
         if not len(fids):
             return
@@ -128,6 +140,9 @@ class GeoPackageLayout:
                 f'DELETE FROM "rtree_{kind}_geom" WHERE id = ?', [(fid,) for fid in fids]
             )
 
+    def tidy(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("PRAGMA optimize")
+
     def within(self, kind: str, bbox: BBox) -> sa.ColumnElement[bool]:
         tree = sa.table(f"rtree_{kind}_geom", *(sa.column(c) for c in ("id", "minx", "maxx", "miny", "maxy")))
         w, s, e, n = bbox
@@ -142,8 +157,9 @@ class PostgisLayout:
 
     name = "postgresql"
 
-    def encode(self, shapes: Shapes, kind: str) -> list[bytes | None]:
-        return list(shapely.to_wkb(_normal(shapes, kind), byte_order=1))
+    def encode(self, shapes: Shapes, kind: str) -> list[Any]:
+        placed = shapely.set_srid(_normal(shapes, kind), SRID)
+        return list(shapely.to_wkb(placed, hex=True, include_srid=True))
 
     def decode(self, packed: Iterable[bytes | None]) -> list[BaseGeometry | None]:
         wkb = np.array([*(None if one is None else bytes(one) for one in packed), None], dtype=object)[:-1]
@@ -171,11 +187,20 @@ class PostgisLayout:
     def unlock(self, connection: sa.Connection) -> None:
         connection.exec_driver_sql("SET LOCAL fadeout.writing = '0'")
 
+    def insert(self, connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows) -> None:
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(f"COPY {_named(table, columns)} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
     def index(self, connection: sa.Connection, kind: str, fids: Sequence[int], bounds: Bounds) -> None:
         """PostGIS keeps its own index."""
 
     def unindex(self, connection: sa.Connection, kind: str, fids: Sequence[int]) -> None:
         """PostGIS keeps its own index."""
+
+    def tidy(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("ANALYZE")
 
     def within(self, kind: str, bbox: BBox) -> sa.ColumnElement[bool]:
         envelope = sa.func.ST_MakeEnvelope(*bbox, SRID, type_=sa.types.NullType())
@@ -192,6 +217,11 @@ def layout_of(dialect: str) -> Layout:
         remedy = "give a file ending in .gpkg, or an address that begins with postgresql://"
         raise InputRefused([Problem("store.bad-address", message, remedy)])
     return known[dialect]
+
+
+def _named(table: str, columns: Sequence[str]) -> str:
+    quoted = ", ".join(f'"{name}"' for name in columns)
+    return f'"{table}" ({quoted})'
 
 
 def unpacked(packed: Iterable[bytes | None]) -> list[BaseGeometry | None]:

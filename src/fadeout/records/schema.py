@@ -34,7 +34,7 @@ class _PackedGeometry(UserDefinedType[bytes]):
 
 
 class _PostgisGeometry(UserDefinedType[bytes]):
-    """A geometry of PostGIS, which goes in and out as well-known binary."""
+    """A geometry of PostGIS: read as well-known binary, written by `layout` as hexadecimal text."""
 
     cache_ok = True
 
@@ -43,9 +43,6 @@ class _PostgisGeometry(UserDefinedType[bytes]):
 
     def get_col_spec(self, **_: Any) -> str:
         return f"geometry({self.kind},{SRID})"
-
-    def bind_expression(self, bindvalue: Any) -> Any:
-        return sa.func.ST_GeomFromWKB(bindvalue, SRID)
 
     def column_expression(self, colexpr: Any) -> Any:
         return sa.func.ST_AsBinary(colexpr)

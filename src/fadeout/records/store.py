@@ -32,6 +32,8 @@ from fadeout.records.migrating import HEAD, revision_of, upgrade
 from fadeout.records.record import Record, body
 from fadeout.records.schema import CHANGES, HISTORY, KIND_TABLES, REMEMBERED
 
+MANY = 10_000  # versions in one change, after which the database looks anew at its tables
+
 Clock = Callable[[], datetime]
 
 
@@ -73,6 +75,9 @@ class Store:
                     change.close()
                     self.layout.unlock(connection)
                     transaction.commit()
+                    if change.rows >= MANY:
+                        with connection.begin():
+                            self.layout.tidy(connection)
                 else:
                     transaction.rollback()
             except BaseException:
@@ -324,7 +329,7 @@ def create_store(address: str | Path, clock: Clock = now) -> Store:
     InputRefused
         If there is something already.
     """
-    engine = _engine(address)
+    engine = engine_of(address)
     store = Store(engine, layout_of(engine.dialect.name), _shown(engine), clock)
     with told(store.address):
         path = _file(engine)
@@ -355,7 +360,7 @@ def open_store(address: str | Path, clock: Clock = now) -> Store:
     InputRefused
         If there is none, if it is something else, or of a newer version of fadeout.
     """
-    engine = _engine(address)
+    engine = engine_of(address)
     path = _file(engine)
     store = Store(engine, layout_of(engine.dialect.name), _shown(engine), clock)
     if path is not None and not path.exists():
@@ -376,7 +381,8 @@ def open_store(address: str | Path, clock: Clock = now) -> Store:
     return store
 
 
-def _engine(address: str | Path) -> sa.Engine:
+def engine_of(address: str | Path) -> sa.Engine:
+    """Connect to what stands at an address, whatever it is."""
     text = str(address)
     try:
         if "://" in text:
