@@ -203,21 +203,24 @@ def intake(
         raise typer.BadParameter(
             "nobody can be asked here: give --yes to store, or --dry-run to look", param_hint="--yes"
         )
+    tell = _no_word if as_json else _tell_stored
     with progress() as say:
-        reviews = job.take_in(opened, replace(request, dry_run=dry_run or asks), today=now().date(), say=say)
+        reviews = job.take_in(
+            opened, replace(request, dry_run=dry_run or asks), today=now().date(), say=say, tell=tell
+        )
     if asks:
-        _show_reviews(reviews, stored=False)
+        _show_reviews(reviews)
         if not any(review.put.new or review.put.changed for review in reviews):
             raise typer.Exit(2 if any(review.problems for review in reviews) else 0)
         if not typer.confirm("Store these?", err=True):
             print("Nothing was stored.", file=sys.stderr)
             return
         with progress() as say:
-            reviews = job.take_in(opened, request, today=now().date(), say=say)
+            reviews = job.take_in(opened, request, today=now().date(), say=say, tell=tell)
     if as_json:
         _json([review.as_json() for review in reviews])
     else:
-        _show_reviews(reviews, stored=not dry_run)
+        _show_reviews(reviews)
     if any(review.problems for review in reviews):
         raise typer.Exit(2)
 
@@ -481,7 +484,17 @@ def _change_row(change: dict[str, Any]) -> dict[str, Any]:
     return {name: change[name] for name in ("change", "at", "who", "rows", "why")}
 
 
-def _show_reviews(reviews: Sequence[Review], stored: bool) -> None:
+def _no_word(review: Review) -> None:
+    pass
+
+
+def _tell_stored(review: Review) -> None:
+    """Tell of a file at once: what is told here is stored, whatever happens after."""
+    if review.change is not None:
+        print(f"{review.file}: stored as change {review.change}.", flush=True)
+
+
+def _show_reviews(reviews: Sequence[Review]) -> None:
     rows = []
     for review in reviews:
         for kind, put in review.counts.items():
@@ -497,9 +510,7 @@ def _show_reviews(reviews: Sequence[Review], stored: bool) -> None:
     whole = [row for row in rows if not any(r.problems for r in reviews if r.file == row["file"])]
     _table(whole, "")
     for review in reviews:
-        if stored and review.change is not None:
-            print(f"{review.file}: stored as change {review.change}.")
-        elif not review.problems and not (review.put.new or review.put.changed):
+        if not review.problems and not (review.put.new or review.put.changed):
             print(f"{review.file}: nothing new, nothing changed.")
 
 

@@ -87,17 +87,24 @@ class Review:
 
 
 def take_in(
-    store: Store, request: Request, *, today: date, say: Progress = lambda words, done: None
+    store: Store,
+    request: Request,
+    *,
+    today: date,
+    say: Progress = lambda words, done: None,
+    tell: Callable[[Review], None] = lambda review: None,
 ) -> list[Review]:
     """Take files in, one change each; a file with a faulty row is refused whole, the others are still taken in.
 
-    With `dry_run` nothing is stored, and the reviews tell what would be.
+    With `dry_run` nothing is stored, and the reviews tell what would be. `tell` is given each review as soon as its file
+    is stored or refused: what was told as stored is stored, whatever happens after.
     """
     mapping = _mapping(store, request)
     reviews = []
     for n, path in enumerate(request.paths):
         say(f"reading {path.name}", n / len(request.paths))
         reviews.append(_take_file(store, request, path, mapping, today, say))
+        tell(reviews[-1])
     if request.column_map and request.source and not request.dry_run:
         text = request.column_map.read_text(encoding="utf-8")
         store.remember("column_map", request.source, text, request.who)

@@ -456,6 +456,14 @@ def told(address: str) -> Iterator[None]:
         if "full" in words or "No space" in words:
             code, words = "store.disk-full", "the disk is full"
             remedy = "make room; nothing was stored, and what was stored before is whole"
+        elif "disk I/O" in words:
+            code, words = (
+                "store.disk-failed",
+                "the disk did not take what was written: it is full, or a limit was reached",
+            )
+            remedy = (
+                "look at its room and its health; nothing was stored, and what was stored before is whole"
+            )
         elif "locked" in words:
             code, remedy = "store.busy", "another program is writing; try again when it has ended"
         raise InputRefused([Problem(code, f"{address}: {words}", remedy)]) from error
