@@ -1,0 +1,190 @@
+"""Taking files into a store: what is proposed, what is refused, what is kept; again, nothing changes."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+from shapely import Point
+
+from fadeout.errors import InputRefused
+from fadeout.jobs.storing import Request, Review, differences, take_in
+from fadeout.records.access import Viewer
+from fadeout.records.catalogue import KINDS
+from fadeout.records.store import Store, create_store
+
+STAFF = Viewer("s", "staff")
+TODAY = date(2026, 11, 25)
+MAPS = Path(__file__).resolve().parents[2] / "docs/how-to/maps"
+FINDS = """id,lat,lon,found_on,kind,count
+EP-1,16.8025,107.05,2024-03-01,item,1
+EP-2,16.8125,107.06,2024-03-02,Fragment,2
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return create_store(tmp_path / "store.gpkg")
+
+
+def file(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def intake(store: Store, *paths: Path, **asked: object) -> list[Review]:
+    return take_in(store, Request(paths, "a", **asked), today=TODAY)  # type: ignore[arg-type]
+
+
+def test_a_table_becomes_records_with_their_place_as_it_was_typed(store: Store, tmp_path: Path) -> None:
+    (review,) = intake(store, file(tmp_path, "evidence.csv", FINDS))
+    assert (review.put.new, review.problems, review.change) == (2, [], 1)
+    found = store.get("evidence", "EP-2", STAFF)
+    assert found is not None
+    assert found.shape == Point(107.06, 16.8125)
+    assert found.values["kind"] == "fragment"
+    assert found.values["entered"] == "107.06, 16.8125"
+    assert found.values["entered_crs"] == "lon, lat (EPSG:4326)"
+
+
+def test_the_same_file_again_changes_nothing(store: Store, tmp_path: Path) -> None:
+    path = file(tmp_path, "evidence.csv", FINDS)
+    intake(store, path)
+    (again,) = intake(store, path)
+    assert (again.put.new, again.put.changed, again.put.same, again.change) == (0, 0, 2, None)
+    assert len(store.changes()) == 1
+
+
+def test_a_rehearsal_tells_all_and_stores_nothing(store: Store, tmp_path: Path) -> None:
+    (review,) = intake(store, file(tmp_path, "evidence.csv", FINDS), dry_run=True)
+    assert review.put.new == 2
+    assert [one["id"] for one in review.details] == ["EP-1", "EP-2"]
+    assert store.changes() == []
+
+
+def test_a_review_tells_which_fields_would_change(store: Store, tmp_path: Path) -> None:
+    intake(store, file(tmp_path, "evidence.csv", FINDS))
+    changed = FINDS.replace("EP-1,16.8025,107.05,2024-03-01,item,1", "EP-1,16.9,107.05,2024-03-01,item,3")
+    (review,) = intake(store, file(tmp_path, "evidence.csv", changed), dry_run=True)
+    assert review.details == [
+        {"kind": "evidence", "id": "EP-1", "action": "changed", "fields": ["count", "entered", "geom"]}
+    ]
+
+
+def test_every_faulty_row_is_told_and_nothing_of_the_file_is_stored(store: Store, tmp_path: Path) -> None:
+    bad = "id,lat,lon,found_on,kind,count\n,16.8,107,2024-01-01,item,1\nEP-2,x,107,2024-01-01,item,1\n"
+    bad += (
+        "EP-3,16.8,107,2031-01-01,item,1\nEP-4,16.8,107,2024-01-01,itm,1\nEP-5,16.8,107,2024-01-01,item,0\n"
+    )
+    good = file(tmp_path, "evidence_good.csv", FINDS)
+    reviews = intake(store, file(tmp_path, "evidence_bad.csv", bad), good)
+    told = {(problem.code, problem.row) for problem in reviews[0].problems}
+    assert told == {
+        ("intake.missing-value", 1),
+        ("intake.bad-place", 2),
+        ("intake.future-date", 3),
+        ("intake.bad-value", 4),
+        ("intake.bad-count", 5),
+    }
+    assert reviews[1].put.new == 2
+    assert store.count("evidence", STAFF) == 2
+
+
+def test_an_id_that_stands_twice_is_refused_in_both_rows(store: Store, tmp_path: Path) -> None:
+    (review,) = intake(store, file(tmp_path, "evidence.csv", FINDS.replace("EP-2", "EP-1")))
+    assert [(p.code, p.row) for p in review.problems] == [
+        ("intake.duplicate-id", 1),
+        ("intake.duplicate-id", 2),
+    ]
+
+
+def test_swapped_axes_and_a_place_at_zero_are_refused(store: Store, tmp_path: Path) -> None:
+    bad = "id,lat,lon,kind\nEP-1,107.05,16.8,item\nEP-2,0,0,item\n"
+    (review,) = intake(store, file(tmp_path, "evidence.csv", bad))
+    assert {problem.code for problem in review.problems} == {"intake.swapped-axes", "intake.null-island"}
+
+
+def test_columns_that_nobody_knows_are_told_and_left_out(store: Store, tmp_path: Path) -> None:
+    (review,) = intake(store, file(tmp_path, "evidence.csv", FINDS.replace("count", "colour_of_sky")))
+    assert any("colour_of_sky" in note for note in review.notes)
+    assert review.put.new == 2
+
+
+def test_a_kind_and_values_for_every_row_may_be_named(store: Store, tmp_path: Path) -> None:
+    path = file(tmp_path, "list7.csv", FINDS)
+    (refused,) = intake(store, path)
+    assert refused.problems[0].code == "intake.unknown-layer"
+    constants: Mapping[str, str] = {"source": "village head", "sensitivity": "area"}
+    intake(store, path, kind="evidence", constants=constants)
+    found = store.get("evidence", "EP-1", STAFF)
+    assert found is not None
+    assert (found.values["source"], found.values["sensitivity"]) == ("village head", "area")
+
+
+def test_a_column_map_is_remembered_for_its_source(store: Store, tmp_path: Path) -> None:
+    foreign = "nr,breite,laenge,was\nA,16.8,107,Bombe\nB,16.9,107,Splitter\n"
+    mapping = file(
+        tmp_path,
+        "ours.toml",
+        '[[layer]]\nfile = "funde*"\nto = "evidence"\n'
+        'columns = { id = "nr", lat = "breite", lon = "laenge", kind = "was" }\n'
+        'values = { kind = { Bombe = "item", Splitter = "fragment" } }\n',
+    )
+    with pytest.raises(InputRefused, match="no column map is remembered"):
+        intake(store, file(tmp_path, "funde1.csv", foreign), source="office")
+    intake(store, file(tmp_path, "funde1.csv", foreign), column_map=mapping, source="office")
+    (second,) = intake(store, file(tmp_path, "funde2.csv", foreign.replace("A,", "C,")), source="office")
+    assert (second.put.new, second.put.same) == (1, 1)
+
+
+def test_what_is_simulated_stays_marked(store: Store, tmp_path: Path) -> None:
+    intake(store, file(tmp_path, "simulated-evidence.csv", FINDS))
+    found = store.get("evidence", "EP-1", STAFF)
+    assert found is not None
+    assert found.values["stamp"] == "SIMULATED"
+
+
+def test_differences_name_the_fields_between_versions(store: Store, tmp_path: Path) -> None:
+    intake(store, file(tmp_path, "evidence.csv", FINDS))
+    intake(store, file(tmp_path, "evidence.csv", FINDS.replace("item,1", "item,4")))
+    rows = differences(store.history("EP-1", STAFF))
+    assert [(row["action"], row["changed"]) for row in rows] == [("new", []), ("changed", ["count"])]
+
+
+@pytest.mark.shared
+def test_records_of_western_bosnia_go_in_by_their_map_and_again_change_nothing(
+    store: Store, shared: Path
+) -> None:
+    path = shared / "data/mine_action/bosnia_west_dev.gpkg"
+    mapping = MAPS / "western-bosnia-records.toml"
+    (first,) = intake(store, path, column_map=mapping)
+    (again,) = intake(store, path, column_map=mapping)
+    assert (first.problems, first.put.new) == ([], 4_486)
+    assert (again.put.new, again.put.changed, again.put.same) == (0, 0, 4_486)
+
+
+@pytest.mark.shared
+def test_events_of_colombia_go_in_by_their_map_and_again_change_nothing(
+    store: Store, shared: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "colombia_events.csv"
+    with (
+        gzip.open(shared / "data/mine_action/colombia_events_1990_2012.csv.gz") as packed,
+        path.open("wb") as out,
+    ):
+        shutil.copyfileobj(packed, out)
+    mapping = MAPS / "colombia-records.toml"
+    (first,) = intake(store, path, column_map=mapping)
+    (again,) = intake(store, path, column_map=mapping)
+    assert (first.problems, first.put.new) == ([], 25_428)
+    assert (again.put.new, again.put.changed, again.put.same) == (0, 0, 25_428)
+
+
+def test_every_kind_has_a_name_of_its_own() -> None:
+    names = [name for kind in KINDS.values() for name in (kind.name, *kind.other_names)]
+    assert len(names) == len(set(names))
