@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fadeout.errors import InputRefused, Problem
-from fadeout.records import munition_items
+from fadeout.errors import InputRefused
+from fadeout.records import munition_items, sourced
 
 DEFAULT = "default"
 SHIPPED = (DEFAULT, "learning")  # what may be named in place of a file
@@ -246,11 +244,11 @@ def load(path: Path | str | None = None) -> Profile:
     >>> profile.box_side_m, profile.methods["visual"].source
     (50.0, 'assumed')
     """
-    raw, name = _bytes(path)
-    given = _toml(raw, name)
+    raw, name = sourced.raw(DEFAULT if path is None else path, SHIPPED, "profiles")
+    given = sourced.toml(raw, name)
     if given.pop("based_on", None) == DEFAULT:
-        given = _over(_toml(_bytes(None)[0], DEFAULT), given)
-    plain, problems = _plain(given, name)
+        given = _over(sourced.toml(sourced.raw(DEFAULT, SHIPPED, "profiles")[0], DEFAULT), given)
+    plain, problems = sourced.part(given, name, TABLES)
     mine = plain.get("items_by_munition", {})
     if isinstance(mine, dict):
         plain["items_by_munition"] = {**_shipped_munitions(), **mine}
@@ -259,7 +257,7 @@ def load(path: Path | str | None = None) -> Profile:
     try:
         return Profile.model_validate({**plain, "digest": hashlib.sha256(raw).hexdigest()})
     except ValidationError as error:
-        raise InputRefused([_problem(fault, name) for fault in error.errors()]) from error
+        raise InputRefused([sourced.problem(fault, name) for fault in error.errors()]) from error
 
 
 def _shipped_munitions() -> dict[str, dict[str, Any]]:
@@ -285,19 +283,6 @@ def method_key(name: str) -> str:
     return re.sub(r"[\s\-]+", "_", name.strip().lower())
 
 
-def _bytes(path: Path | str | None) -> tuple[bytes, str]:
-    name = DEFAULT if path is None else str(path)
-    if name in SHIPPED:
-        return files("fadeout.records").joinpath(f"profiles/{name}.toml").read_bytes(), f"{name}.toml"
-    try:
-        return Path(name).read_bytes(), Path(name).name
-    except OSError as error:
-        message = f"the profile cannot be read: {error.strerror or error}"
-        raise InputRefused(
-            [Problem("profile.unreadable", message, "check the path", Path(name).name)]
-        ) from error
-
-
 def _over(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Lay a profile over the shipped one: single methods and munitions replace those of the same name."""
     merged = {**base, **given}
@@ -307,39 +292,14 @@ def _over(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _toml(raw: bytes, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        remedy = "mend the line, or begin again from a copy of the shipped profile"
-        raise InputRefused(
-            [Problem("profile.not-toml", f"this is not TOML: {error}", remedy, name)]
-        ) from error
+def _methods(entries: Any) -> Any:
+    if not isinstance(entries, dict):
+        return entries
+    return {method_key(method): table for method, table in entries.items()}
 
 
-def _plain(given: dict[str, Any], name: str) -> tuple[dict[str, Any], list[Problem]]:
-    """Part each `{ value, source }` into the value and its source, and spread footprints over their bearings."""
-    problems, sources = [], {}
-    plain: dict[str, Any] = {}
-    for key, entry in given.items():
-        if key in ("name", "version"):
-            plain[key] = str(entry)
-        elif key == "methods" and isinstance(entry, dict):
-            plain[key] = {method_key(method): table for method, table in entry.items()}
-        elif key == "items_by_munition":
-            plain[key] = entry
-        elif key == "footprints":
-            plain[key] = _spread(entry)
-        elif isinstance(entry, dict) and "value" in entry and str(entry.get("source", "")).strip():
-            plain[key] = entry["value"]
-            sources[key] = str(entry["source"])
-        else:
-            remedy = (
-                f'write {key} = {{ value = …, source = "…" }}, with the source "assumed" if there is none'
-            )
-            problems.append(Problem("profile.no-source", f"'{key}' has no value with a source", remedy, name))
-    plain["value_sources"] = sources
-    return plain, problems
+def _as_it_stands(entries: Any) -> Any:
+    return entries
 
 
 def _spread(entries: Any) -> Any:
@@ -356,22 +316,11 @@ def _spread(entries: Any) -> Any:
     return shapes
 
 
-def _problem(fault: Any, name: str) -> Problem:
-    place = ".".join(str(part) for part in fault["loc"]) or "profile"
-    if fault["type"] == "value_error":
-        said = str(fault["ctx"]["error"])
-        return Problem(
-            "profile.contradiction", f"'{place}': {said}", "see the comments of the shipped profile", name
-        )
-    if fault["type"] == "missing":
-        remedy = 'copy it from the shipped profile, or write based_on = "default" at the top of the file'
-        return Problem("profile.missing", f"'{place}' is missing", remedy, name)
-    if fault["type"] == "extra_forbidden":
-        remedy = "check the spelling, or take it out"
-        return Problem("profile.unknown", f"'{place}' is not a value of a profile", remedy, name)
-    got = fault.get("input")
-    message = f"'{place}' is {got!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
-    return Problem("profile.bad-value", message, "see the comments of the shipped profile", name)
+TABLES: dict[str, sourced.Reader] = {
+    "methods": _methods,
+    "items_by_munition": _as_it_stands,
+    "footprints": _spread,
+}
 
 
 def _munition_pattern(name: str) -> re.Pattern[str]:
