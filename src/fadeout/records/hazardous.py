@@ -27,6 +27,7 @@ from fadeout.records.standard import Standard
 BY_SEARCH, BY_TERRAIN, BY_PERMISSION, OPEN = EDGES
 NEAR_M = 0.25  # ground this near the edge touches it: outlines are not drawn more finely (assumed)
 WIDTH_M = 1.0  # ground narrower than this closes no edge (assumed)
+ABOUT_M = 5.0  # more than WIDTH_M and NEAR_M together: ground farther off cannot matter
 TOUCHING_M = 0.01  # boxes that meet at a corner belong together
 IN_WORDS = {
     BY_SEARCH: "closed by search",
@@ -130,16 +131,14 @@ class Edge:
     line: BaseGeometry
 
 
-def clear_ground(states: Mapping[Cell, BoxState]) -> BaseGeometry:
-    """Give the ground of boxes that were searched enough and hold no evidence, in their metric CRS."""
-    quiet = [cell.square for cell, state in sorted(states.items()) if state.is_quiet]
-    ground: BaseGeometry = shapely.union_all(np.array([*quiet, None], dtype=object)[:-1])
-    return ground
+def clear_ground(states: Mapping[Cell, BoxState]) -> list[BaseGeometry]:
+    """Give the boxes that were searched enough and hold no evidence, as squares in their metric CRS."""
+    return [cell.square for cell, state in sorted(states.items()) if state.is_quiet]
 
 
 def edges(
     area: BaseGeometry,
-    clear: BaseGeometry,
+    clear: Sequence[BaseGeometry],
     terrain: Sequence[BaseGeometry] = (),
     permission: Sequence[BaseGeometry] = (),
 ) -> list[Edge]:
@@ -149,7 +148,7 @@ def edges(
     ----------
     area : Polygon or MultiPolygon
         In a metric CRS, as everything here.
-    clear : geometry
+    clear
         Ground searched to the standard in which nothing was found: `clear_ground`, or ground of searches. Ground with
         evidence, or that cannot be searched, does not belong here. It may lie on either side of the edge, as a buffer
         often ends where the clear boxes do.
@@ -164,25 +163,31 @@ def edges(
     Examples
     --------
     >>> square, east = shapely.box(0, 0, 100, 100), shapely.box(100, 0, 150, 100)
-    >>> [(edge.kind, round(edge.length_m)) for edge in edges(square, east)]
+    >>> [(edge.kind, round(edge.length_m)) for edge in edges(square, [east])]
     [('closed_by_search', 100), ('open', 300)]
     """
     left: BaseGeometry = shapely.boundary(area)
     pieces = []
-    for kind, grounds in ((BY_SEARCH, [clear]), (BY_TERRAIN, terrain), (BY_PERMISSION, permission)):
-        zone = _closing(grounds)
+    for kind, grounds in ((BY_SEARCH, clear), (BY_TERRAIN, terrain), (BY_PERMISSION, permission)):
+        zone = _closing(grounds, area)
         pieces += _pieces(kind, shapely.intersection(left, zone))
         left = shapely.difference(left, zone)
     return pieces + _pieces(OPEN, left)
 
 
-def _closing(grounds: Sequence[BaseGeometry]) -> BaseGeometry:
-    """Ground that closes what it touches: without slivers, and as far as counts as touching."""
-    union = shapely.union_all(np.array([*grounds, None], dtype=object)[:-1])
+def _closing(grounds: Sequence[BaseGeometry], area: BaseGeometry) -> BaseGeometry:
+    """Ground that closes what it touches: without slivers, and as far as counts as touching.
+
+    Only ground about the area is looked at, so that a district's boxes cost no more than those that are near.
+    """
+    around = shapely.box(*shapely.bounds(area)).buffer(ABOUT_M, join_style="mitre")
+    given = np.array([*grounds, None], dtype=object)[:-1]
+    near = given[shapely.intersects(shapely.envelope(given), around)]
+    union = shapely.union_all(shapely.intersection(near, around))
     half = WIDTH_M / 2
     wide: BaseGeometry = union.buffer(-half, join_style="mitre").buffer(half, join_style="mitre")
-    near: BaseGeometry = wide.buffer(NEAR_M, join_style="mitre", mitre_limit=2.0)
-    return near
+    zone: BaseGeometry = wide.buffer(NEAR_M, join_style="mitre", mitre_limit=2.0)
+    return zone
 
 
 def _pieces(kind: str, line: BaseGeometry) -> list[Edge]:
@@ -198,7 +203,7 @@ def edge_words(pieces: Sequence[Edge]) -> str:
 
     Examples
     --------
-    >>> edge_words(edges(shapely.box(0, 0, 100, 100), shapely.box(100, 0, 150, 100)))
+    >>> edge_words(edges(shapely.box(0, 0, 100, 100), [shapely.box(100, 0, 150, 100)]))
     'edge not found: 300 m of 400 m open; 100 m closed by search'
     """
     lengths = {kind: sum(piece.length_m for piece in pieces if piece.kind == kind) for kind in EDGES}
@@ -216,7 +221,7 @@ def edge_field(pieces: Sequence[Edge]) -> str:
 
     Examples
     --------
-    >>> edge_field(edges(shapely.box(0, 0, 100, 100), shapely.box(100, 0, 150, 100)))
+    >>> edge_field(edges(shapely.box(0, 0, 100, 100), [shapely.box(100, 0, 150, 100)]))
     'closed_by_search; open'
     """
     kinds = {piece.kind for piece in pieces}
