@@ -199,7 +199,7 @@ def _events(
     shapes: list[BaseGeometry] = []
     events: list[_Event] = []
     for release in releases:
-        if release.on is not None and release.on <= end:
+        if release.on is not None and release.on <= end and release.shape is not None:
             shapes.append(release.shape)
             rank = ACTIONS.index(release.action)
             events.append(_Event(release.on, 0, RELEASES, rank, release.id, release.action, len(shapes) - 1))

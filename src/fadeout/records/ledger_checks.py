@@ -44,7 +44,7 @@ class Release:
 
     id: str
     action: str
-    shape: BaseGeometry
+    shape: BaseGeometry | None
     on: date | None
 
 

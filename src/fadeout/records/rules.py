@@ -19,7 +19,8 @@ from fadeout.errors import Problem
 from fadeout.records.catalogue import KINDS
 from fadeout.records.places import polygon_fault
 from fadeout.records.record import Record
-from fadeout.records.rules_needs import NEEDS, Case
+from fadeout.records.rules_case import Case
+from fadeout.records.rules_needs import NEEDS
 from fadeout.records.standard import Standard
 
 NOTHING = ""  # before an area is recorded
