@@ -155,6 +155,16 @@ def test_a_box_with_a_find_confirms() -> None:
     assert codes(area("suspected"), area("confirmed", "B-1"), found) == []
 
 
+@pytest.mark.parametrize("direct", [("item",), ("item", "fragment")])
+def test_a_box_with_a_trace_confirms_only_where_a_trace_is_direct_evidence(direct: tuple[str, ...]) -> None:
+    mine = STANDARD.model_copy(update={"direct": direct})
+    trace = Record("box", "B-1", {"state": "trace"}, box(105.001, 16.001, 105.0015, 16.0015))
+    problems = check(area("suspected"), area("confirmed", "B-1"), [trace], mine)
+    assert [problem.code for problem in problems] == (
+        [] if "fragment" in direct else ["rules.no-direct-evidence"]
+    )
+
+
 def test_an_area_may_not_stand_on_a_record_that_does_not_exist() -> None:
     assert codes(area("suspected"), area("confirmed", "EP-1", "EP-2"), point("EP-1")) == [
         "rules.unknown-evidence"

@@ -119,6 +119,7 @@ def test_every_fault_of_a_standard_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputRefused) as refused:
         standards.load(written(tmp_path, 'name = "x"\nversion = "1"\n'))
     assert len(refused.value.problems) > 10
+    assert 'based_on = "south-east-asia"' in refused.value.problems[0].remedy
 
 
 def test_a_standard_cannot_be_changed_once_read() -> None:

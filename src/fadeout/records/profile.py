@@ -257,7 +257,7 @@ def load(path: Path | str | None = None) -> Profile:
     try:
         return Profile.model_validate({**plain, "digest": hashlib.sha256(raw).hexdigest()})
     except ValidationError as error:
-        raise InputRefused([sourced.problem(fault, name) for fault in error.errors()]) from error
+        raise InputRefused([sourced.problem(fault, name, DEFAULT) for fault in error.errors()]) from error
 
 
 def _shipped_munitions() -> dict[str, dict[str, Any]]:

@@ -77,6 +77,7 @@ class Case:
     def is_direct(self, record: Record) -> bool:
         """Whether a record is direct evidence under the standard: a point of such a class, a box with such a find."""
         if record.kind == "box":
-            return record.values.get("state") in ("found", "trace")
+            classes = {"found": self.standard.found_by, "trace": self.standard.trace_by}
+            return bool({*classes.get(str(record.values.get("state")), ())} & {*self.standard.direct})
         kind = "accident" if record.kind == "accident" else record.values.get("kind")
         return kind in self.standard.direct and record.values.get("state") != "not_found"

@@ -76,8 +76,8 @@ def part(
     return plain, problems
 
 
-def problem(fault: Any, name: str) -> Problem:
-    """Say one fault that pydantic found in words."""
+def problem(fault: Any, name: str, base: str) -> Problem:
+    """Say one fault that pydantic found in words; `base` is the shipped file that others may stand on."""
     place = ".".join(str(step) for step in fault["loc"]) or "profile"
     if fault["type"] == "value_error":
         said = str(fault["ctx"]["error"])
@@ -85,7 +85,7 @@ def problem(fault: Any, name: str) -> Problem:
             "profile.contradiction", f"'{place}': {said}", "see the comments of the shipped profile", name
         )
     if fault["type"] == "missing":
-        remedy = 'copy it from the shipped profile, or write based_on = "default" at the top of the file'
+        remedy = f'copy it from the shipped profile, or write based_on = "{base}" at the top of the file'
         return Problem("profile.missing", f"'{place}' is missing", remedy, name)
     if fault["type"] == "extra_forbidden":
         remedy = "check the spelling, or take it out"

@@ -153,7 +153,7 @@ def load(path: Path | str | None = None) -> Standard:
     try:
         standard = Standard.model_validate(plain)
     except ValidationError as error:
-        raise InputRefused([sourced.problem(fault, name) for fault in error.errors()]) from error
+        raise InputRefused([sourced.problem(fault, name, DEFAULT) for fault in error.errors()]) from error
     return standard.model_copy(update={"digest": digest(standard)})
 
 
