@@ -141,6 +141,11 @@ def test_an_area_released_by_its_state_is_released_once_though_a_record_says_so_
     assert [row.id for row in ledger.releases] == ["R"]
 
 
+def test_an_area_released_by_its_state_alone_is_listed_with_what_of_it_was_not_open() -> None:
+    ledger = made(area(WEST), Release("R", "cleared", WEST, EARLY), area(BOTH, "cleared", MIDDLE))
+    assert [(row.id, row.released_m2, row.not_open_m2) for row in ledger.releases][1] == ("area A", 0, HALF)
+
+
 def test_an_area_opened_again_is_reopened_and_not_found() -> None:
     ledger = made(area(BOTH), area(BOTH, "cancelled", EARLY), area(WEST, "suspected", MIDDLE))
     assert line(ledger) == {"opening": 2, "cancelled": 2, "reopened": 1, "closing": 1}

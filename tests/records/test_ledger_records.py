@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import shapely
 
+from fadeout.records.access import Viewer
+from fadeout.records.ledger import balance
 from fadeout.records.ledger_records import area_versions, releases_of
 from fadeout.records.record import Record
+from fadeout.records.store import create_store
 
 SQUARE, HALF = shapely.box(105, 16, 105.02, 16.01), shapely.box(105, 16, 105.01, 16.01)
 
@@ -86,3 +91,30 @@ def test_a_release_counts_from_its_own_day_and_not_from_that_of_its_record() -> 
     values = {"action": "cleared", "released_on": "2026-02-01"}
     (one,) = releases_of([Record("release", "R-1", values, SQUARE, recorded_at="2026-09-01T08:00:00Z")])
     assert (one.action, str(one.on), one.shape) == ("cleared", "2026-02-01", SQUARE)
+
+
+def test_the_history_of_a_store_makes_a_ledger(tmp_path: Path) -> None:
+    store = create_store(tmp_path / "store.gpkg")
+    with store.change(who="A. Officer", why="survey") as change:
+        change.put(
+            [
+                version("suspected", opened_on="2025-05-01"),
+                version("suspected", name="B", opened_on="2026-03-01"),
+            ]
+        )
+        done = {"action": "cleared", "released_on": "2026-06-01", "hazard_id": "A"}
+        change.put([Record("release", "R-1", done, HALF)])
+    with store.change(who="A. Officer", why="drawn twice") as change:
+        change.withdraw("hazardous_area", ["B"])
+    viewer = Viewer("A. Officer", "manager")
+    history = [(one.record, one.action) for id in "AB" for one in store.history(id, viewer, "hazardous_area")]
+    areas = area_versions(history)
+    total = balance(
+        date(2026, 1, 1), date(2026, 12, 31), areas, releases_of(store.all("release", viewer))
+    ).total
+    assert [(one.id, one.state) for one in areas] == [
+        ("A", "suspected"),
+        ("B", "suspected"),
+        ("B", "withdrawn"),
+    ]
+    assert (total.off_by, total.opening - total.cleared - total.closing) == (0, 0)

@@ -292,14 +292,15 @@ class _Walk:
         done: list[float] = []
         idle: list[float] = []
         for cell in cells.tolist():
-            held = self.held_by[cell]
-            (done if held else idle).append(float(self.ground.area_m2[cell]))
+            held, m2 = self.held_by[cell], float(self.ground.area_m2[cell])
             if held:
+                done.append(m2)
                 self._end(cell, event.what, next(iter(held)), by)
                 held.clear()
                 self.released[cell] = True
-        # an area whose ground the records have released already only follows them: that is no release of its own
-        if self.counting and (done or not event.from_area):
+            elif not (event.from_area and self.released[cell]):  # an area's state follows its releases
+                idle.append(m2)
+        if self.counting and (done or idle or not event.from_area):
             self.rows.append((event, math.fsum(idle)))
 
     def _leave(self, cells: Cells, event: _Event) -> None:
@@ -338,7 +339,7 @@ def _ledger(start: date, end: date, walk: _Walk) -> Ledger:
         start,
         end,
         Balance(**total),
-        {name: Balance(**line) for name, line in by_area.items()},
+        {name: Balance(**by_area[name]) for name in sorted(by_area)},
         rows,
         {term: math.fsum(parts) for term, parts in sums.items()},
     )
