@@ -17,12 +17,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fadeout.cli.options import CHECK_FAILED, Crs, Order, examples, now, person, progress
+from fadeout.cli.store_options import (
+    STORE_HELP,
+    VERIFY_HELP,
+    Address,
+    AsJson,
+    KindArgument,
+    Role,
+    Standard,
+    Who,
+    Why,
+    box_of,
+    opened,
+    pairs,
+    print_json,
+    print_table,
+    viewer_as,
+)
 
 if TYPE_CHECKING:
     from fadeout.jobs.storing import Review
-    from fadeout.records.access import Viewer
     from fadeout.records.record import Record
-    from fadeout.records.store import Store
 
 app = typer.Typer()
 store_app = typer.Typer(
@@ -31,50 +46,6 @@ store_app = typer.Typer(
 records_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the records of a store.")
 app.add_typer(store_app, name="store")
 app.add_typer(records_app, name="records")
-
-WIDEST = 60  # letters of a cell; --json gives the whole
-
-STORE_HELP = """\b
-Exit codes:
-  0    done
-  2    wrong arguments, or input refused: every faulty row and its reason on stderr, nothing of that file stored
-  130  stopped with Ctrl-C: files told as stored are whole, nothing else is there
-"""
-VERIFY_HELP = """\b
-Exit codes:
-  0    nothing was changed behind history's back
-  2    the store cannot be read
-  3    rows that do not fit, each named
-"""
-
-Address = Annotated[
-    str,
-    typer.Option(
-        "--store",
-        envvar="FADEOUT_STORE",
-        metavar="STORE",
-        help="A store: a .gpkg file, or the address of a PostgreSQL database.",
-    ),
-]
-Who = Annotated[
-    str,
-    typer.Option(
-        "--who", envvar="FADEOUT_USER", metavar="NAME", help="Who makes the change; you if not given."
-    ),
-]
-Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Why the change is made.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
-Role = Annotated[
-    str,
-    typer.Option(
-        "--as",
-        metavar="ROLE",
-        help="See records as this role may: public, partner, staff, manager or victim_assistance.",
-    ),
-]
-KindArgument = Annotated[
-    str, typer.Argument(metavar="KIND", help="A kind of record: evidence, searched, box ...")
-]
 
 
 @store_app.command(
@@ -120,15 +91,15 @@ def store_info(store: Address, role: Role = "manager", as_json: AsJson = False) 
     """Tell how many records of each kind a store holds, and its last changes."""
     from fadeout.records.catalogue import KINDS
 
-    opened, viewer = _open(store), _viewer(role)
-    counts = {kind: opened.count(kind, viewer) for kind in KINDS}
-    changes = opened.changes(5)
+    kept, viewer = opened(store), viewer_as(role)
+    counts = {kind: kept.count(kind, viewer) for kind in KINDS}
+    changes = kept.changes(5)
     if as_json:
-        _json({"store": opened.address, "records": counts, "changes": changes})
+        print_json({"store": kept.address, "records": counts, "changes": changes})
         return
     filled = [{"kind": KINDS[kind].title, "records": n} for kind, n in counts.items() if n]
-    _table(filled, "The store is empty. Next: fadeout intake FILE... --store STORE")
-    _table([_change_row(change) for change in changes], "")
+    print_table(filled, "The store is empty. Next: fadeout intake FILE... --store STORE")
+    print_table([_change_row(change) for change in changes], "")
 
 
 @app.command(
@@ -174,6 +145,7 @@ def intake(
     ] = None,
     crs: Crs = None,
     order: Order = "auto",
+    standard: Standard = None,
     as_json: AsJson = False,
 ) -> None:
     """Take records out of FILEs into a store. Each file is taken whole or not at all.
@@ -185,7 +157,7 @@ def intake(
 
     from fadeout.jobs import storing as job
 
-    opened = _open(store)
+    kept = opened(store)
     request = job.Request(
         paths=tuple(files),
         who=person(who),
@@ -193,9 +165,10 @@ def intake(
         column_map=column_map,
         source=source,
         kind=kind,
-        constants=_pairs(constants or []),
+        constants=pairs(constants or []),
         crs=crs,
         order=order,
+        standard=standard,
         dry_run=dry_run,
     )
     asks = not (yes or dry_run)
@@ -206,7 +179,7 @@ def intake(
     tell = _no_word if as_json else _tell_stored
     with progress() as say:
         reviews = job.take_in(
-            opened, replace(request, dry_run=dry_run or asks), today=now().date(), say=say, tell=tell
+            kept, replace(request, dry_run=dry_run or asks), today=now().date(), say=say, tell=tell
         )
     if asks:
         _show_reviews(reviews)
@@ -216,9 +189,9 @@ def intake(
             print("Nothing was stored.", file=sys.stderr)
             return
         with progress() as say:
-            reviews = job.take_in(opened, request, today=now().date(), say=say, tell=tell)
+            reviews = job.take_in(kept, request, today=now().date(), say=say, tell=tell)
     if as_json:
-        _json([review.as_json() for review in reviews])
+        print_json([review.as_json() for review in reviews])
     else:
         _show_reviews(reviews)
     if any(review.problems for review in reviews):
@@ -244,19 +217,19 @@ def records_list(
     as_json: AsJson = False,
 ) -> None:
     """List records of a kind in the order of their ids."""
-    found = _open(store).page(
+    found = opened(store).page(
         kind,
-        _viewer(role),
+        viewer_as(role),
         after=after,
         limit=limit,
         as_of=as_of,
-        bbox=_box(bbox),
-        where=_pairs(where or []),
+        bbox=box_of(bbox),
+        where=pairs(where or []),
     )
     if as_json:
-        _json([_record(one) for one in found])
+        print_json([_record(one) for one in found])
         return
-    _table([_short(one) for one in found], f"There is no {kind} here that you may see.")
+    print_table([_short(one) for one in found], f"There is no {kind} here that you may see.")
     if len(found) == limit:
         print(f"More may follow: --after '{found[-1].id}'", file=sys.stderr)
 
@@ -275,7 +248,7 @@ def records_show(
     """Show one record with all its fields."""
     from fadeout.errors import InputRefused, Problem
 
-    found = _open(store).get(kind, id, _viewer(role), as_of)
+    found = opened(store).get(kind, id, viewer_as(role), as_of)
     if found is None:
         remedy = f"look it up: fadeout records list {kind}"
         raise InputRefused(
@@ -283,7 +256,7 @@ def records_show(
         )
     values = _record(found)
     if as_json:
-        _json(values)
+        print_json(values)
         return
     for name, value in values.items():
         print(f"{name:20} {value}")
@@ -296,11 +269,11 @@ def records_changes(
     as_json: AsJson = False,
 ) -> None:
     """List the last changes of a store: who, when, why, and how many records."""
-    found = _open(store).changes(limit)
+    found = opened(store).changes(limit)
     if as_json:
-        _json(found)
+        print_json(found)
     else:
-        _table([_change_row(change) for change in found], "Nothing was ever changed in this store.")
+        print_table([_change_row(change) for change in found], "Nothing was ever changed in this store.")
 
 
 @app.command(
@@ -318,15 +291,15 @@ def history(
     from fadeout.errors import InputRefused, Problem
     from fadeout.jobs.storing import differences
 
-    found = _open(store).history(id, _viewer(role), kind)
+    found = opened(store).history(id, viewer_as(role), kind)
     if not found:
         message = f"there is no record '{id}' whose history you may see"
         raise InputRefused([Problem("store.no-record", message, "check the id: fadeout records list KIND")])
     rows = differences(found)
     if as_json:
-        _json(rows)
+        print_json(rows)
     else:
-        _table([{**row, "changed": ", ".join(row["changed"])} for row in rows], "")
+        print_table([{**row, "changed": ", ".join(row["changed"])} for row in rows], "")
 
 
 @app.command(
@@ -339,7 +312,7 @@ def undo(
     why: Why = "",
 ) -> None:
     """Take one change back by a new one: its records stand again as before it, and history keeps both."""
-    put = _open(store).undo(change, who=person(who), why=why)
+    put = opened(store).undo(change, who=person(who), why=why)
     print(f"Took change {change} back: {put.withdrawn} records withdrawn, {put.changed + put.new} as before.")
 
 
@@ -359,11 +332,11 @@ def verify(
 
     Note the last hash elsewhere: a history that was rewritten as a whole shows only against it.
     """
-    opened = _open(store)
+    kept = opened(store)
     with progress() as say:
-        found = opened.verify(say)
+        found = kept.verify(say)
     faults = [str(fault) for fault in found.faults]
-    if head and not opened.holds(head):
+    if head and not kept.holds(head):
         faults.append(f"history does not hold {head}: it was rewritten or cut after that was noted")
     told: dict[str, Any] = {
         "versions": found.rows,
@@ -372,7 +345,7 @@ def verify(
         "faults": faults,
     }
     if as_json:
-        _json(told)
+        print_json(told)
     else:
         print(f"{found.rows} versions in {found.changes} changes; last hash {found.head}")
         print("\n".join(faults) if faults else "Nothing was changed behind history's back.")
@@ -397,9 +370,9 @@ def backup(
     from fadeout.records import backup as job
 
     with progress() as say:
-        made = job.backup(_open(store), out, now(), say)
+        made = job.backup(opened(store), out, now(), say)
     if as_json:
-        _json(json.loads(made.with_suffix(".json").read_text(encoding="utf-8")) | {"file": made.name})
+        print_json(json.loads(made.with_suffix(".json").read_text(encoding="utf-8")) | {"file": made.name})
     else:
         print(f"Wrote {made}, opened it and checked its whole history.")
 
@@ -427,36 +400,7 @@ def restore(
     print(f"Made the store {made.address}; its history is whole.")
 
 
-# ---- what the commands share ------------------------------------------------------------------------------------------
-
-
-def _open(store: str) -> Store:
-    from fadeout.records.store import open_store
-
-    return open_store(store, now)
-
-
-def _viewer(role: str) -> Viewer:
-    from fadeout.records.access import Viewer
-
-    return Viewer(person(""), role)
-
-
-def _pairs(given: Sequence[str]) -> dict[str, str]:
-    bad = [one for one in given if "=" not in one]
-    if bad:
-        raise typer.BadParameter(f"'{bad[0]}' is not COLUMN=VALUE")
-    return dict(one.split("=", 1) for one in given)
-
-
-def _box(text: str) -> tuple[float, float, float, float] | None:
-    if not text:
-        return None
-    try:
-        west, south, east, north = (float(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is not W,S,E,N in degrees", param_hint="--bbox") from None
-    return west, south, east, north
+# ---- what is told
 
 
 def _record(record: Record) -> dict[str, Any]:
@@ -508,29 +452,7 @@ def _show_reviews(reviews: Sequence[Review]) -> None:
         for note in review.notes:
             print(f"Note: {note}.", file=sys.stderr)
     whole = [row for row in rows if not any(r.problems for r in reviews if r.file == row["file"])]
-    _table(whole, "")
+    print_table(whole, "")
     for review in reviews:
         if not review.problems and not (review.put.new or review.put.changed):
             print(f"{review.file}: nothing new, nothing changed.")
-
-
-def _json(value: object) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _table(rows: Sequence[dict[str, Any]], empty: str) -> None:
-    """Rows as a plain table on stdout; words where there are none."""
-    if not rows:
-        if empty:
-            print(empty)
-        return
-    names = list(rows[0])
-    texts = [[_cell(row[name]) for name in names] for row in rows]
-    widths = [max(len(name), *(len(line[i]) for line in texts)) for i, name in enumerate(names)]
-    for line in [names, *texts]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"

@@ -22,12 +22,14 @@ from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import column_map as maps
 from fadeout.exchange import formats
 from fadeout.exchange.layers import RawLayer, Value, key
+from fadeout.jobs import land_release
 from fadeout.jobs.intake import SIMULATED
 from fadeout.jobs.intake_places import check_crs, located
 from fadeout.jobs.intake_tables import KEPT_ROLES, NAMED, Table, matched, role_of
 from fadeout.jobs.storing_rows import Taken, entered_of, records_of
+from fadeout.records import standard as standards
 from fadeout.records.catalogue import KINDS
-from fadeout.records.changing import Change, Put
+from fadeout.records.changing import Change, Put, from_body
 from fadeout.records.reading import Version
 from fadeout.records.record import Record
 from fadeout.records.store import Store
@@ -53,6 +55,7 @@ class Request:
     constants: Mapping[str, str] = field(default_factory=dict)  # values for every row
     crs: str | None = None
     order: str = "auto"
+    standard: str | None = None  # the national standard that steps of areas are held to
     dry_run: bool = False
 
 
@@ -166,6 +169,7 @@ def _take(
     """Read a file piece by piece; put what is sound, gather what is not."""
     seen: list[RawLayer] = []
     ids: dict[str, set[str]] = {}
+    stepped: dict[str, Record] = {}  # hazardous areas that the file changes, as they were
     done = 0
     for piece in formats.chunks(path, ROWS_AT_ONCE):
         seen.append(replace(piece, columns={}, geometries=(), rows=()))
@@ -175,7 +179,7 @@ def _take(
             _note_unknown(table.table, unknown, review)
             _twice(table.table, taken, ids, review.problems)
             if not review.problems:
-                _put(change, taken, review)
+                _put(change, taken, review, stepped)
             done += len(taken.records)
             say(f"{path.name}: {done} rows", 0.5)
         if len(review.problems) >= REFUSALS:
@@ -183,6 +187,10 @@ def _take(
             review.problems.append(Problem("intake.many", message, "mend these first", path.name))
             return
     review.problems += mapping.unmatched(seen) if mapping.layer else []
+    if stepped and not review.problems:
+        review.problems += land_release.checked_steps(
+            change, stepped, standards.load(request.standard), request.who
+        )
     if not seen:
         review.problems.append(Problem("file.empty", "the file holds no layer", "export it again", path.name))
 
@@ -205,7 +213,9 @@ def _tables(
     if not layers:
         _note(notes, f"{piece.file}, layer {piece.name}: the column map does not speak of it, left out")
     for layer in layers:
-        role = role_of(layer, NAMED) or request.kind
+        role = role_of(layer, NAMED)
+        if role is None or (role in ("area", "excluded") and request.kind):
+            role = request.kind
         kind = ALIASES.get(role, role)
         if kind not in KINDS:
             if role in ("area", "excluded"):
@@ -283,8 +293,10 @@ def _twice(table: Table, taken: Taken, ids: dict[str, set[str]], problems: list[
     seen |= counts.keys()
 
 
-def _put(change: Change, taken: Taken, review: Review) -> None:
+def _put(change: Change, taken: Taken, review: Review, stepped: dict[str, Record]) -> None:
     def tell(kind: str, id: str, action: str, before: str | None, after: str) -> None:
+        if kind == "hazardous_area" and before is not None:
+            stepped.setdefault(id, from_body(kind, id, before))
         if len(review.details) < TOLD:
             review.details.append(
                 {"kind": kind, "id": id, "action": action, "fields": _fields(before, after)}

@@ -111,6 +111,9 @@ COMMON = (
     _text("entered_crs", "the CRS or the form (DMS, UTM, MGRS) of `entered`"),
     _text("remark", "anything else", others="remarks comment comments note notes description"),
     _text("stamp", "words that must stand on all that is made of it, such as SIMULATED"),
+    _ids(
+        "merged_from", "records of other sources that tell of the same thing, and were merged into this one"
+    ),
 )
 
 EVIDENCE_CLASSES = (
@@ -178,6 +181,7 @@ KINDS: dict[str, Kind] = {
                 Field("device_at", "moment", "time of the device, UTC"),
                 _text("hazard_id", "the hazardous area it belongs to", refers="hazardous_area"),
                 _choice("state", "what became of it", "in_place", "destroyed", "removed", "not_found"),
+                Field("other_item", "flag", "another explosive item than a cluster munition"),
             ),
             other_names=("evidence_points", "evidence_point", "finds", "find", "items"),
             id_names=("evidence_id", "find_id", "ep_id"),
@@ -284,6 +288,8 @@ KINDS: dict[str, Kind] = {
                 _text("profile", "profile and version under which it was classified"),
                 _text("name", "its name", others="area_name"),
                 _text("links", "ids of linked records, as other systems write them", others="imsma_links"),
+                _day("reviewed_on", "day on which a person last looked at what it stands on"),
+                _text("reviewed_by", "who looked"),
             ),
             other_names=("hazardous_areas", "hazard", "hazards", "sha", "cha", "suspect_areas", "suspected"),
         ),
@@ -507,6 +513,16 @@ KINDS: dict[str, Kind] = {
                 _text("media_type", "its media type"),
                 _whole("bytes", "its size", 0, 1e15),
                 _day("dated_on", "date on it", "date"),
+                _choice(
+                    "purpose",
+                    "what it is",
+                    "nts_report",
+                    "ts_report",
+                    "clearance_report",
+                    "handover",
+                    "order",
+                    "other",
+                ),
                 _text("about_kind", "the kind of record it belongs to"),
                 _text("about_id", "the record it belongs to"),
             ),

@@ -49,9 +49,14 @@ def area_versions(history: Iterable[Told]) -> list[AreaVersion]:
 
 
 def releases_of(records: Iterable[Record]) -> list[Release]:
-    """Give releases by their own day; one without a day or a polygon is for the ledger to refuse by its id."""
+    """Give releases by their own day, else by that on which they were recorded; the ledger refuses one without either."""
     return [
-        Release(record.id, str(record.values.get("action") or ""), record.shape, _day(record, "released_on"))
+        Release(
+            record.id,
+            str(record.values.get("action") or ""),
+            record.shape,
+            _day(record, "released_on") or _recorded(record),
+        )
         for record in records
     ]
 

@@ -9,7 +9,7 @@ Start   at `page`
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,18 +103,29 @@ def get(
 
 def history(connection: sa.Connection, id: str, viewer: Viewer, kind: str | None = None) -> list[Version]:
     """Give every version of the records of an id that a viewer may see precisely, the oldest first."""
-    query = (
+    kinds = [kind_of(kind).name] if kind else list(KINDS)
+    query = _told(viewer).where(HISTORY.c.id == id, HISTORY.c.kind.in_(kinds))
+    return [_version(row) for row in connection.execute(query)]
+
+
+def versions(connection: sa.Connection, kind: str, viewer: Viewer) -> Iterator[Version]:
+    """Give every version of every record of a kind that a viewer may see precisely, record by record."""
+    query = _told(viewer).where(HISTORY.c.kind == kind_of(kind).name)
+    for row in connection.execute(query.execution_options(yield_per=PAGE)):
+        yield _version(row)
+
+
+def _told(viewer: Viewer) -> sa.Select[Any]:
+    return (
         sa.select(HISTORY, CHANGES.c.at, CHANGES.c.who, CHANGES.c.why)
         .join(CHANGES, CHANGES.c.change == HISTORY.c.change)
-        .where(HISTORY.c.id == id, _allowed(HISTORY, viewer))
-        .order_by(HISTORY.c.kind, HISTORY.c.version)
+        .where(_allowed(HISTORY, viewer))
+        .order_by(HISTORY.c.kind, HISTORY.c.id, HISTORY.c.version)
     )
-    kinds = [kind_of(kind).name] if kind else list(KINDS)
-    query = query.where(HISTORY.c.kind.in_(kinds))
-    return [
-        Version(_from_history(row, row.who), row.action, row.change, row.at, row.who, row.why)
-        for row in connection.execute(query)
-    ]
+
+
+def _version(row: Any) -> Version:
+    return Version(_from_history(row, row.who), row.action, row.change, row.at, row.who, row.why)
 
 
 def moment(text: str) -> str:

@@ -209,6 +209,11 @@ class Store:
         with self.engine.connect() as connection:
             return reading.history(connection, id, viewer, kind)
 
+    def versions(self, kind: str, viewer: Viewer) -> Iterator[reading.Version]:
+        """Give every version of every record of a kind, record by record, the oldest first."""
+        with self.engine.connect() as connection:
+            yield from reading.versions(connection, kind, viewer)
+
     def changes(self, limit: int = 50) -> list[dict[str, Any]]:
         """Give the last changes, the newest first: who, when, why, how many versions."""
         names = ("change", "at", "who", "why", "rows", "undoes", "context")

@@ -1,0 +1,124 @@
+"""What the commands of a store share: its options, opening it, tables and JSON.
+
+Reads   the command line
+Gives   option types, `opened`, `print_table`, `print_json`
+Knows   nothing of jobs
+Start   at `opened`
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fadeout.cli.options import now, person
+
+if TYPE_CHECKING:
+    from fadeout.records.access import Viewer
+    from fadeout.records.store import Store
+
+WIDEST = 60  # letters of a cell; --json gives the whole
+
+STORE_HELP = """\b
+Exit codes:
+  0    done
+  2    wrong arguments, or input refused: every faulty row and its reason on stderr, nothing of that file stored
+  130  stopped with Ctrl-C: files told as stored are whole, nothing else is there
+"""
+VERIFY_HELP = """\b
+Exit codes:
+  0    nothing was changed behind history's back
+  2    the store cannot be read
+  3    rows that do not fit, each named
+"""
+
+Address = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        envvar="FADEOUT_STORE",
+        metavar="STORE",
+        help="A store: a .gpkg file, or the address of a PostgreSQL database.",
+    ),
+]
+Who = Annotated[
+    str,
+    typer.Option(
+        "--who", envvar="FADEOUT_USER", metavar="NAME", help="Who makes the change; you if not given."
+    ),
+]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Why the change is made.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+Role = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        metavar="ROLE",
+        help="See records as this role may: public, partner, staff, manager or victim_assistance.",
+    ),
+]
+Standard = Annotated[
+    str | None,
+    typer.Option(
+        "--standard",
+        metavar="NAME",
+        help="The national standard: south-east-asia, single-strike, or a TOML file; the first if not given.",
+    ),
+]
+KindArgument = Annotated[
+    str, typer.Argument(metavar="KIND", help="A kind of record: evidence, searched, box ...")
+]
+
+
+def opened(store: str) -> Store:
+    from fadeout.records.store import open_store
+
+    return open_store(store, now)
+
+
+def viewer_as(role: str) -> Viewer:
+    from fadeout.records.access import Viewer
+
+    return Viewer(person(""), role)
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    bad = [one for one in given if "=" not in one]
+    if bad:
+        raise typer.BadParameter(f"'{bad[0]}' is not COLUMN=VALUE")
+    return dict(one.split("=", 1) for one in given)
+
+
+def box_of(text: str) -> tuple[float, float, float, float] | None:
+    if not text:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not W,S,E,N in degrees", param_hint="--bbox") from None
+    return west, south, east, north
+
+
+def print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(rows: Sequence[dict[str, Any]], empty: str) -> None:
+    """Rows as a plain table on stdout; words where there are none."""
+    if not rows:
+        if empty:
+            print(empty)
+        return
+    names = list(rows[0])
+    texts = [[_cell(row[name]) for name in names] for row in rows]
+    widths = [max(len(name), *(len(line[i]) for line in texts)) for i, name in enumerate(names)]
+    for line in [names, *texts]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"

@@ -1,0 +1,179 @@
+"""Land release on a store: the area ledger, the steps of an area, what areas stand on and whether it still holds.
+
+Reads   a store, a national standard
+Gives   a `Ledger`; a new version of an area where the rules allow it; flags, each with its reason
+Knows   which records the rules and the ledger need, and where they stand in a store
+Start   at `ledger`, `step`, `flags`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import shapely
+
+from fadeout.errors import InputRefused, Problem
+from fadeout.records import ledger as ledgers
+from fadeout.records import ledger_records, reading, rules
+from fadeout.records.access import Viewer
+from fadeout.records.changing import Change
+from fadeout.records.record import Plain, Record
+from fadeout.records.standard import Standard
+from fadeout.records.store import Store
+
+BEARING = ("evidence", "box", "searched", "strike", "accident", "public_report", "release", "document")
+BY_ID = ("document",)  # belong to an area by its id, not by their place
+
+Read = Callable[..., list[Record]]
+
+
+def ledger(store: Store, start: date, end: date, who: str) -> ledgers.Ledger:
+    """Make the area ledger of a period from every version of every hazardous area and all releases."""
+    viewer = Viewer(who, "manager")
+    history = ((version.record, version.action) for version in store.versions("hazardous_area", viewer))
+    return ledgers.balance(
+        start,
+        end,
+        ledger_records.area_versions(history),
+        ledger_records.releases_of(store.all("release", viewer)),
+    )
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a person wants of an area: its new state, what it stands on, and other fields."""
+
+    area: str
+    to: str
+    stands_on: tuple[str, ...] = ()
+    values: Mapping[str, Plain] | None = None
+
+
+def step(store: Store, asked: Step, standard: Standard, *, who: str, why: str) -> Record:
+    """Take a hazardous area a step, if the rules allow it.
+
+    Raises
+    ------
+    InputRefused
+        With everything that the rules find missing; the area stays as it is.
+    """
+    with store.change(who=who, why=why) as change:
+        read = _reader(change, Viewer(who, "manager"))
+        before = _area(read, asked.area)
+        values = {**before.values, "state": asked.to, "profile": standard.label, **(asked.values or {})}
+        if asked.stands_on:
+            values["stands_on"] = list(asked.stands_on)
+        after = replace(before, values=values)
+        problems = rules.check(before, after, evidence_for(read, after), standard)
+        if problems:
+            raise InputRefused(problems)
+        change.put([after])
+    return after
+
+
+def accept(store: Store, area: str, today: date, *, who: str, why: str) -> Record:
+    """Note that a person looked again at what an area stands on, and lets it stand as it is."""
+    with store.change(who=who, why=why) as change:
+        before = _area(_reader(change, Viewer(who, "manager")), area)
+        reviewed = {"reviewed_on": today.isoformat(), "reviewed_by": who}
+        after = replace(before, values={**before.values, **reviewed})
+        if not change.put([after]).changed:
+            message = f"{area} was looked at today by {who} already"
+            raise InputRefused([Problem("rules.reviewed", message, "nothing needs to be done")])
+    return after
+
+
+def checked_steps(
+    change: Change, before: Mapping[str, Record], standard: Standard, who: str
+) -> list[Problem]:
+    """Hold areas that a change has altered to the rules: what was before, by id, against what stands now."""
+    read = _reader(change, Viewer(who, "manager"))
+    problems = []
+    for id, was in before.items():
+        now = _area(read, id)
+        if was.values.get("state") != now.values.get("state"):
+            problems += rules.check(was, now, evidence_for(read, now), standard)
+    return problems
+
+
+def flags(store: Store, who: str) -> list[dict[str, Any]]:
+    """Tell what needs a person's look: areas whose evidence changed since, and areas with an open edge."""
+    viewer = Viewer(who, "manager")
+    found: list[dict[str, Any]] = []
+    for area in store.all("hazardous_area", viewer):
+        state = str(area.values.get("state"))
+        if state not in rules.HAZARDOUS:
+            continue
+        stands_on = area.values.get("stands_on") or []
+        ids = stands_on if isinstance(stands_on, list) else [str(stands_on)]
+        for kind, id, action in store.changed_since("hazardous_area", area.id, ids):
+            found.append(_flag(area, "evidence changed", f"{kind} {id} was {action} since"))
+        if "open" in str(area.values.get("edges", "")).split("; "):
+            found.append(_flag(area, "edge not found", "part of its edge is open"))
+        if state == "confirmed" and not ids:
+            found.append(_flag(area, "stands on nothing", "a confirmed area lists no evidence"))
+    return found
+
+
+def evidence_for(read: Read, area: Record) -> list[Record]:
+    """All that the rules look at for an area: what lies in it, what names it, and what it stands on."""
+    found: dict[tuple[str, str], Record] = {}
+    stands_on = area.values.get("stands_on") or []
+    for kind in BEARING:
+        for record in _bearing(read, kind, area):
+            found[kind, record.id] = record
+        for id in stands_on if isinstance(stands_on, list) else [str(stands_on)]:
+            for record in read(kind, where={"id": id}):
+                found[kind, record.id] = record
+    return list(found.values())
+
+
+def _bearing(read: Read, kind: str, area: Record) -> Iterator[Record]:
+    if kind in BY_ID:
+        yield from read(kind, where={"about_id": area.id})
+        return
+    if kind == "release":
+        yield from read(kind, where={"hazard_id": area.id})
+    if area.shape is None:
+        return
+    shapely.prepare(area.shape)
+    for record in read(kind, bbox=area.shape.bounds):
+        if record.shape is not None and area.shape.intersects(record.shape):
+            yield record
+
+
+def _reader(change: Change, viewer: Viewer) -> Read:
+    """Reading inside a change: what was put already is seen."""
+
+    def read(kind: str, **asked: Any) -> list[Record]:
+        found: list[Record] = []
+        after = ""
+        while True:
+            some = reading.page(change.connection, change.layout, kind, viewer, after=after, **asked)
+            found += some
+            if len(some) < reading.PAGE:
+                return found
+            after = some[-1].id
+
+    return read
+
+
+def _area(read: Read, id: str) -> Record:
+    found = read("hazardous_area", where={"id": id})
+    if not found:
+        message = f"there is no hazardous area '{id}'"
+        raise InputRefused([Problem("store.no-area", message, "see: fadeout records list hazardous_area")])
+    return found[0]
+
+
+def _flag(area: Record, flag: str, words: str) -> dict[str, Any]:
+    return {"area": area.id, "state": area.values.get("state"), "flag": flag, "why": words}
+
+
+def in_rows(found: ledgers.Ledger, by_area: bool) -> Sequence[dict[str, Any]]:
+    """The ledger as rows: the total last, areas before it if asked."""
+    rows = found.as_rows()
+    return rows if by_area else rows[-1:]
