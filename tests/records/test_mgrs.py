@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pyproj import Geod
 
-from fadeout.records.mgrs import mgrs, utm, zone_and_band
+from fadeout.records.mgrs import mgrs, parse, utm, zone_and_band
 
 PUBLISHED = (
     ("38S MB 44140 84706", 44.4, 33.3),  # GeographicLib, manual of GeoConvert
@@ -21,6 +22,17 @@ PUBLISHED = (
 @pytest.mark.parametrize(("reference", "lon", "lat"), PUBLISHED)
 def test_references_are_those_published(reference: str, lon: float, lat: float) -> None:
     assert mgrs(lon, lat) == reference
+
+
+@pytest.mark.parametrize(("reference", "lon", "lat"), PUBLISHED)
+def test_published_references_lead_to_the_places_published(reference: str, lon: float, lat: float) -> None:
+    got_lon, got_lat, half = parse(reference)
+    apart = Geod(ellps="WGS84").inv(lon, lat, got_lon, got_lat)[2]
+    assert (half, apart < 0.72) == (0.5, True)  # half the diagonal of a square metre is 0.71 m
+
+
+def test_a_place_a_hair_south_of_the_equator_has_a_band_and_a_northing_of_one_hemisphere() -> None:
+    assert utm(0.0, -1e-80) == utm(0.0, 0.0)
 
 
 def test_fewer_digits_name_the_larger_square_that_holds_the_place() -> None:
