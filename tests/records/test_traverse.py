@@ -108,6 +108,11 @@ def test_without_a_last_leg_the_closing_error_is_unknown() -> None:
     assert got.perimeter_m == pytest.approx(400, abs=1e-3)
 
 
+def test_without_a_last_leg_there_is_nothing_to_distribute() -> None:
+    with pytest.raises(ValueError, match="no closing error"):
+        traverse(PLACE, SQUARE[:3], closed=False, adjust=True)
+
+
 def test_every_faulty_leg_is_named_at_once() -> None:
     with pytest.raises(ValueError, match=r"leg 1: bearing 370.*leg 2: distance -5") as told:
         traverse(PLACE, [(370, 100), (90, -5), (180, 100), (float("nan"), 100)])

@@ -35,7 +35,7 @@ UTM, MGRS = "UTM", "MGRS"
 SIGNS = {
     **dict.fromkeys("º˚", "°"),
     **dict.fromkeys("′’‘´`ʹ", "'"),
-    **dict.fromkeys("″“”ʺ", '"'),
+    **dict.fromkeys("″“”ʺ˝", '"'),
     **dict.fromkeys("−–—‐‑", "-"),
     **{"٫": ".", "،": ",", "؛": ";"},
 }
@@ -54,7 +54,7 @@ TOKEN = re.compile(
 ZONE = r"(?P<zone>\d{1,2})\s*[,;]?\s*(?P<letter>north|south|[a-z])?"
 GRID = rf"(?P<a>{NUMBER})\s*(?:m?\s*(?P<x>[en])\b)?\s*[,;\s]\s*(?P<b>{NUMBER})\s*(?:m?\s*(?P<y>[en])\b)?m?"
 UTM_FORMS = (
-    re.compile(rf"(?:utm)?\s*(?:zone)?\s*{ZONE}\s*[,;]?\s+{GRID}"),
+    re.compile(rf"(?:utm)?\s*(?:zone)?\s*{ZONE}(?:\s*[,;]?\s+|(?<=[a-z])){GRID}"),
     re.compile(rf"(?:utm)?\s*{GRID}\s*[,;]?\s*(?:utm)?\s*(?:zone)?\s+{ZONE}"),
 )
 AXIS = {"n": ("lat", 1), "s": ("lat", -1), "e": ("lon", 1), "w": ("lon", -1)}
@@ -120,7 +120,8 @@ def _plain(text: str) -> str:
         raise ValueError(f"the place is empty; write e.g. {EXAMPLES}")
     if len(text) > LONGEST:
         raise ValueError(f"the place has {len(text)} letters; write two coordinates, e.g. {EXAMPLES}")
-    signs = (SIGNS.get(c, c) for c in text)
+    # marks of writing direction and of byte order are left out; digits of any script become our own
+    signs = (SIGNS.get(c, c) for c in text if unicodedata.category(c) != "Cf")
     plain = "".join(str(unicodedata.digit(c)) if unicodedata.category(c) == "Nd" else c for c in signs)
     plain = re.sub(r"\s+", " ", plain).strip().strip("()[]").strip().lower()
     for pattern, short in WORDS:
@@ -161,8 +162,9 @@ def _mgrs(plain: str) -> Reading:
 
 
 def _utm(plain: str, letters: Letters) -> Reading:
-    text = _dotted(plain)
-    found = next((m for form in UTM_FORMS if (m := form.fullmatch(text))), None)
+    # a comma between whole metres parts them; only where that cannot be is it a decimal comma
+    tries = ((form, text) for text in (plain, _dotted(plain)) for form in UTM_FORMS)
+    found = next((m for form, text in tries if (m := form.fullmatch(text))), None)
     if not found:
         raise ValueError(
             f"'{plain}' has numbers too large for degrees and is no UTM with its zone; write '48Q 712345 1867890' or "
@@ -299,12 +301,10 @@ def _tokens(plain: str) -> list[Token]:
 
 
 def _halves(tokens: list[Token], plain: str) -> tuple[list[Token], list[Token]]:
-    """Part the pair: at its letters, else at its comma, else at its second degree sign, else in the middle."""
+    """Part the pair: at its comma, else at its letters, else at its second degree sign, else in the middle."""
     cuts = [i for i, (kind, _) in enumerate(tokens) if kind == "cut"]
     kinds = [kind for kind, _ in tokens]
-    at = _at_letters(tokens)
-    if at is None and len(cuts) == 1:
-        at = cuts[0]
+    at = cuts[0] if len(cuts) == 1 else _at_letters(tokens)
     if at is None and tokens.count(("mark", "°")) == 2:
         second = [i for i, token in enumerate(tokens) if token == ("mark", "°")][1]
         at = second - 1

@@ -114,6 +114,10 @@ def traverse(
         raise ValueError(
             f"the traverse has {len(points)} corners, a polygon needs 3; give the legs between them"
         )
+    if adjust and not closed:
+        raise ValueError(
+            "no leg leads back to the start, so there is no closing error to distribute; give that leg"
+        )
     if not closed:
         return _open(points, lengths)
     closing = float(GEOD.inv(*reached[-1], *reached[0])[2])
