@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,6 +187,18 @@ def test_all_faults_of_one_run_are_told_at_once_and_refusals_first() -> None:
     found = check("hazardous_area", ["A", "A", "B", "C"], [BOW, BOX, translate(BOX, 0.0005), Point(0, 0)])
     assert [one.refuses for one in found] == sorted((one.refuses for one in found), reverse=True)
     assert {one.code for one in found} == {"gate.invalid", "gate.same-id", "gate.null-island", "gate.overlap"}
+
+
+def test_the_page_on_the_gate_names_every_code_and_whether_it_refuses() -> None:
+    root = Path(__file__).resolve().parents[2]
+    source = (root / "src" / "fadeout" / "records" / "gate.py").read_text(encoding="utf-8")
+    page = (root / "docs" / "explanation" / "gate.md").read_text(encoding="utf-8")
+    told = re.findall(r'self\.tell\(\s*"(gate\.[a-z-]+)".*?refuses=(True|False)', source, re.DOTALL)
+    rows = re.findall(r"^\| `(gate\.[a-z-]+)` \|.*\| (refuses|notes) \|$", page, re.MULTILINE)
+    assert {(code, word == "refuses") for code, word in rows} == {
+        (code, flag == "True") for code, flag in told
+    }
+    assert len(rows) == 12
 
 
 def test_words_name_some_ids_and_count_the_rest() -> None:

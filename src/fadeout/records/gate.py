@@ -141,7 +141,7 @@ class _Looked:
         named = ", ".join(self.ids[row] or f"row {row + 1}" for row in which[:NAMED])
         more = f" and {len(which) - NAMED} more" if len(which) > NAMED else ""
         text = f"{len(which)} of {len(self.ids)} rows ({named}{more}): {words}"
-        self.findings.append(Finding(f"gate.{code}", which, text, remedy, refuses, tuple(pairs)))
+        self.findings.append(Finding(code, which, text, remedy, refuses, tuple(pairs)))
 
     # --- numbers --------------------------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ class _Looked:
         broken = empty.copy()
         broken[owner[~np.isfinite(xy).all(axis=1)]] = True
         self.tell(
-            "no-coordinates",
+            "gate.no-coordinates",
             np.flatnonzero(broken),
             "the shape is empty or a vertex has no coordinates",
             "draw the place again, or leave it out",
@@ -161,7 +161,7 @@ class _Looked:
         zero = np.zeros(len(self.shapes), dtype=bool)
         zero[owner[(np.abs(xy) < NULL_ISLAND_DEG).all(axis=1)]] = True
         self.tell(
-            "null-island",
+            "gate.null-island",
             np.flatnonzero(zero),
             "a vertex lies at 0/0",
             "an empty coordinate became 0: correct it, or leave the place out",
@@ -182,14 +182,14 @@ class _Looked:
         swapped = outside & ~turned_outside
         where = f"farther than {margin_km:g} km from the programme's ground" if ground else "off the Earth"
         self.tell(
-            "swapped-axes",
+            "gate.swapped-axes",
             rows[swapped],
             f"the place lies {where}, but not with latitude and longitude swapped",
             "swap the two, if that is what happened",
             refuses=True,
         )
         self.tell(
-            "outside",
+            "gate.outside",
             rows[outside & turned_outside],
             f"a vertex lies {where}",
             "check the numbers, the hemisphere and the UTM zone; or enlarge the programme's ground",
@@ -207,7 +207,7 @@ class _Looked:
         faulty = rows[~good]  # a valid polygon has three corners or more
         few = np.array([_few_corners(shape) for shape in self.shapes[faulty]], dtype=bool)
         self.tell(
-            "few-vertices",
+            "gate.few-vertices",
             faulty[few],
             "a ring has fewer than three different vertices",
             "walk or draw the polygon again",
@@ -219,7 +219,7 @@ class _Looked:
             str(why).partition("[")[0].strip() for why in shapely.is_valid_reason(self.shapes[faulty[~few]])
         }
         self.tell(
-            "invalid",
+            "gate.invalid",
             faulty[~few],
             f"the polygon is not valid ({', '.join(sorted(reasons))})",
             "look at the offered repair and accept it, or draw the polygon again",
@@ -229,7 +229,7 @@ class _Looked:
     def lines(self) -> None:
         rows = np.flatnonzero(self.line & self.usable)
         self.tell(
-            "few-vertices",
+            "gate.few-vertices",
             rows[shapely.length(self.shapes[rows]) == 0],
             "the line has fewer than two different vertices",
             "walk or draw the line again",
@@ -251,7 +251,7 @@ class _Looked:
         far = length > farthest_m
         longest = length.max(initial=0) / 1000
         self.tell(
-            "far-vertices",
+            "gate.far-vertices",
             owners[far],
             f"two vertices in a row lie more than {farthest_m / 1000:g} km apart (at most {longest:.1f} km)",
             "check that no vertex is wrong or missing",
@@ -268,7 +268,7 @@ class _Looked:
                 exact[one.strip()].append(row)
                 folded[one.strip().casefold()].append(one.strip())
         self.tell(
-            "same-id",
+            "gate.same-id",
             [row for rows in exact.values() if len(rows) > 1 for row in rows],
             "the id stands on several rows (spaces around it do not count)",
             "give each record an id of its own, or keep one of the rows",
@@ -276,7 +276,7 @@ class _Looked:
         )
         alike = {key for key, names in folded.items() if len(set(names)) > 1}
         self.tell(
-            "alike-id",
+            "gate.alike-id",
             [row for one, rows in exact.items() if one.casefold() in alike for row in rows],
             "ids differ only in capital and small letters",
             "check whether they mean one record",
@@ -287,7 +287,7 @@ class _Looked:
         rows = np.flatnonzero(self.point & self.usable)
         xy = shapely.get_coordinates(self.shapes[rows])
         self.tell(
-            "same-point",
+            "gate.same-point",
             rows[_repeated(xy)],
             "points have exactly the same coordinates",
             "check whether a record was entered twice, or a place was copied to several",
@@ -304,7 +304,7 @@ class _Looked:
         for number, members in enumerate(groups.values()):
             self.same_as[members] = number
         self.tell(
-            "same-polygon",
+            "gate.same-polygon",
             [row for members in groups.values() if len(members) > 1 for row in members],
             "polygons have the same coordinates",
             "check whether a record was entered twice"
@@ -332,7 +332,7 @@ class _Looked:
         ]
         largest = max((area for _, _, area in pairs), default=0.0)
         self.tell(
-            "overlap",
+            "gate.overlap",
             [row for pair in pairs for row in pair[:2]],
             f"polygons overlap: {len(pairs)} pairs, the largest by {largest:,.0f} m²",
             "check which of the two holds the ground; totals of area count it twice",
