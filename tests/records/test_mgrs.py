@@ -31,6 +31,15 @@ def test_published_references_lead_to_the_places_published(reference: str, lon: 
     assert (half, apart < 0.72) == (0.5, True)  # half the diagonal of a square metre is 0.71 m
 
 
+def test_a_square_far_outside_its_zone_is_refused_and_one_just_beyond_its_edge_is_read() -> None:
+    # zone 48 begins at 102° E, 164 km west of its middle there; the places lie 5, 205 and 305 km west of the middle
+    inside = mgrs(104.9, 60.5)
+    beyond, far = inside.replace("V V", "V T"), inside.replace("V V", "V S")
+    assert 101 < parse(beyond)[0] < 102
+    with pytest.raises(ValueError, match="far outside zone 48"):
+        parse(far)
+
+
 def test_a_place_a_hair_south_of_the_equator_has_a_band_and_a_northing_of_one_hemisphere() -> None:
     assert utm(0.0, -1e-80) == utm(0.0, 0.0)
 

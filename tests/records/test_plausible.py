@@ -106,6 +106,18 @@ def test_round_coordinates_alarm_honest_surveys_no_more_often_than_stated() -> N
     assert told <= 78
 
 
+@pytest.mark.parametrize(("even", "told"), [(15, False), (16, True)])
+def test_round_coordinates_are_told_from_the_number_on_that_chance_makes_too_seldom(
+    even: int, told: bool
+) -> None:
+    # of 20 whole numbers, 15 or more are even with chance 0.0207, 16 or more with 0.0059
+    values = np.array([2.0 * n for n in range(even)] + [2.0 * n + 1 for n in range(20 - even)])
+    unknown = np.full(20, np.nan)
+    assert (
+        bool(plausible.round_coordinates(ids(20), values, unknown, step=2, resolution=1, alarm=0.01)) is told
+    )
+
+
 def test_a_step_that_is_no_multiple_of_the_resolution_is_refused() -> None:
     with pytest.raises(ValueError, match="no multiple"):
         plausible.round_coordinates(["A"], np.array([107.0]), np.array([16.8]), step=1.5e-6)
