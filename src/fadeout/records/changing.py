@@ -81,6 +81,7 @@ class Change:
     seq: int = field(init=False)
     fids: dict[str, int] = field(default_factory=dict)
     done: Put = field(default_factory=Put)
+    tidy_at: int = 10_000  # versions after which the database looks anew at its tables
 
     def __post_init__(self) -> None:
         self.seq = self.first_seq
@@ -103,6 +104,9 @@ class Change:
         while batch := list(islice(stream, AT_ONCE)):
             for kind, some in _by_kind(batch).items():
                 total += self._put(kind, some)
+                if self.rows >= self.tidy_at:
+                    self.layout.tidy(self.connection, ("history", kind))
+                    self.tidy_at = 4 * self.rows
         self.done += total
         return total
 

@@ -75,8 +75,8 @@ class Layout(Protocol):
     def unindex(self, connection: sa.Connection, kind: str, fids: Sequence[int]) -> None:
         """Take rows out of the spatial index."""
 
-    def tidy(self, connection: sa.Connection) -> None:
-        """After many rows: let the database look anew at how its tables are filled."""
+    def tidy(self, connection: sa.Connection, tables: Sequence[str]) -> None:
+        """After many rows, also in the middle of a change: let the planner look anew at how tables are filled."""
 
     def within(self, kind: str, bbox: BBox) -> sa.ColumnElement[bool]:
         """The condition that a row's bounds touch a box (west, south, east, north)."""
@@ -140,8 +140,8 @@ class GeoPackageLayout:
                 f'DELETE FROM "rtree_{kind}_geom" WHERE id = ?', [(fid,) for fid in fids]
             )
 
-    def tidy(self, connection: sa.Connection) -> None:
-        connection.exec_driver_sql("PRAGMA optimize")
+    def tidy(self, connection: sa.Connection, tables: Sequence[str]) -> None:
+        """SQLite goes by its indexes without being told."""
 
     def within(self, kind: str, bbox: BBox) -> sa.ColumnElement[bool]:
         tree = sa.table(f"rtree_{kind}_geom", *(sa.column(c) for c in ("id", "minx", "maxx", "miny", "maxy")))
@@ -199,8 +199,9 @@ class PostgisLayout:
     def unindex(self, connection: sa.Connection, kind: str, fids: Sequence[int]) -> None:
         """PostGIS keeps its own index."""
 
-    def tidy(self, connection: sa.Connection) -> None:
-        connection.exec_driver_sql("ANALYZE")
+    def tidy(self, connection: sa.Connection, tables: Sequence[str]) -> None:
+        for table in tables:
+            connection.exec_driver_sql(f'ANALYZE "{table}"')
 
     def within(self, kind: str, bbox: BBox) -> sa.ColumnElement[bool]:
         envelope = sa.func.ST_MakeEnvelope(*bbox, SRID, type_=sa.types.NullType())

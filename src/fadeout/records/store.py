@@ -32,8 +32,6 @@ from fadeout.records.migrating import HEAD, revision_of, upgrade
 from fadeout.records.record import Record, body
 from fadeout.records.schema import CHANGES, HISTORY, KIND_TABLES, REMEMBERED
 
-MANY = 10_000  # versions in one change, after which the database looks anew at its tables
-
 Clock = Callable[[], datetime]
 
 
@@ -75,9 +73,6 @@ class Store:
                     change.close()
                     self.layout.unlock(connection)
                     transaction.commit()
-                    if change.rows >= MANY:
-                        with connection.begin():
-                            self.layout.tidy(connection)
                 else:
                     transaction.rollback()
             except BaseException:
