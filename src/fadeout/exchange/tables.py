@@ -24,6 +24,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange.layers import RawLayer, Value, key, plain
+from fadeout.records import coordinates
 
 WGS84 = "EPSG:4326"
 LAT = ("lat", "latitude", "lat_dd", "lat_wgs84", "y_lat")
@@ -31,7 +32,22 @@ LON = ("lon", "long", "lng", "longitude", "lon_dd", "long_dd", "lon_wgs84", "x_l
 X = ("x", "east", "easting", "eastings", "utm_e", "utm_x")
 Y = ("y", "north", "northing", "northings", "utm_n", "utm_y")
 WKT = ("wkt", "geometry", "geom", "the_geom", "shape_wkt")
+TYPED = (  # one column that holds both coordinates as people type them: degrees, UTM, MGRS
+    *(
+        "coordinates",
+        "coordinate",
+        "coords",
+        "mgrs",
+        "utm",
+        "grid_reference",
+        "grid_ref",
+        "position",
+        "gps",
+        "lat_lon",
+    ),
+)
 DELIMITERS = ",;\t|"
+DEGREES = re.compile(r"\d\s*[°'\"′″]|\d\s+\d|\d\s*[NSEW]\b|\b[NSEW]\s*\d", re.I)  # not a plain number
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 LONGEST_CELL = 2**31 - 1  # a polygon as WKT is longer than csv's own limit
@@ -115,14 +131,15 @@ def locate(layer: RawLayer) -> tuple[RawLayer, list[Problem]]:
         return lost, [Problem("intake.no-place", message, remedy, layer.file, layer.name)]
     shapes: list[BaseGeometry | None] = []
     problems: list[Problem] = []
+    typed = _are_typed(pair, layer)
     for i, row in enumerate(layer.rows):
         cells = [layer.columns[name][i] for name in pair]
         try:
-            shapes.append(_place(cells, layer.decimal_comma))
+            shapes.append(_typed(pair, cells) if typed else _place(cells, layer.decimal_comma))
         except ValueError as error:
             shapes.append(None)
             problems.append(_bad_place(pair, cells, str(error), layer, row))
-    named = key(pair[0]) in LON
+    named = key(pair[0]) in LON or typed
     located = replace(
         layer,
         columns={name: values for name, values in layer.columns.items() if name not in pair},
@@ -138,7 +155,7 @@ def locate(layer: RawLayer) -> tuple[RawLayer, list[Problem]]:
 
 
 def place_columns(columns: Iterable[str]) -> list[str] | None:
-    """The columns that hold the place: [wkt], [lon, lat] or [x, y] as they are named; None if there are none."""
+    """The columns that hold the place: [wkt], [lon, lat], [x, y] or [mgrs] as they are named; None if there are none."""
     by_key = {key(name): name for name in columns}
     wkt = next((by_key[name] for name in WKT if name in by_key), None)
     if wkt is not None:
@@ -148,7 +165,8 @@ def place_columns(columns: Iterable[str]) -> list[str] | None:
         b = next((by_key[name] for name in second if name in by_key), None)
         if a is not None and b is not None:
             return [a, b]
-    return None
+    typed = next((by_key[name] for name in TYPED if name in by_key), None)
+    return None if typed is None else [typed]
 
 
 def _place(cells: list[Value], decimal_comma: bool) -> BaseGeometry | None:
@@ -160,6 +178,27 @@ def _place(cells: list[Value], decimal_comma: bool) -> BaseGeometry | None:
     if first is None or second is None:
         raise ValueError("one of the two coordinates is missing")
     return Point(first, second)
+
+
+def _are_typed(pair: list[str], layer: RawLayer) -> bool:
+    """Whether places stand as people type them: both coordinates in one cell, or degrees that are no plain numbers."""
+    if key(pair[0]) in TYPED:
+        return True
+    if key(pair[0]) not in LON:
+        return False
+    return any(
+        not _is_number(cell, layer) for name in pair for cell in layer.columns[name] if cell is not None
+    ) and any(DEGREES.search(str(cell)) for name in pair for cell in layer.columns[name] if cell is not None)
+
+
+def _typed(pair: list[str], cells: list[Value]) -> BaseGeometry | None:
+    """The place that one or two cells hold as text; two are longitude and latitude."""
+    if all(cell is None for cell in cells):
+        return None
+    if any(cell is None for cell in cells):
+        raise ValueError("one of the two coordinates is missing")
+    place = coordinates.read(", ".join(str(cell) for cell in reversed(cells)))
+    return Point(place.lon, place.lat)
 
 
 def _shape(text: Value) -> BaseGeometry | None:
@@ -175,6 +214,9 @@ def _shape(text: Value) -> BaseGeometry | None:
 def _bad_place(pair: list[str], cells: list[Value], fault: str, layer: RawLayer, row: int) -> Problem:
     """Tell which cell is wrong; good coordinates are not repeated, as messages may be passed on."""
     if len(pair) == 1:
+        if key(pair[0]) in TYPED:
+            remedy = "write degrees, UTM or MGRS, e.g. 16.8025, 107.05 or 48Q YD 12345 67890"
+            return Problem("intake.bad-place", f"{pair[0]}: {fault}", remedy, layer.file, layer.name, row)
         kind = re.match(r"[A-Za-z ]*", str(cells[0]))
         got = f"{pair[0]} begins with '{kind.group().strip() if kind else ''}'"
         remedy = "write WKT such as POLYGON ((x y, …))"

@@ -18,11 +18,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from shapely.geometry.base import BaseGeometry
+
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import column_map as maps
 from fadeout.exchange import formats
 from fadeout.exchange.layers import RawLayer, Value, key
-from fadeout.jobs import land_release
+from fadeout.jobs import land_release, storing_gate, victims
 from fadeout.jobs.intake import SIMULATED
 from fadeout.jobs.intake_places import check_crs, located
 from fadeout.jobs.intake_tables import KEPT_ROLES, NAMED, Table, matched, role_of
@@ -56,6 +58,9 @@ class Request:
     crs: str | None = None
     order: str = "auto"
     standard: str | None = None  # the national standard that steps of areas are held to
+    repair: bool = False  # a person's yes to mending polygons that cross themselves; the original is kept
+    keys: Path | None = None  # the key file of persons
+    master: bytes | None = None  # the key that encrypts it
     dry_run: bool = False
 
 
@@ -69,6 +74,7 @@ class Review:
     details: list[dict[str, Any]] = field(default_factory=list)  # the first `TOLD`
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    findings: dict[str, int] = field(default_factory=dict)  # of the geometry gate: rows, by code
     change: int | None = None  # the change that holds it, once stored
 
     @property
@@ -85,6 +91,7 @@ class Review:
             "kinds": {kind: vars(put) for kind, put in self.counts.items()},
             "details": self.details,
             "refused": [vars(problem) for problem in self.problems],
+            "findings": self.findings,
             "notes": self.notes,
         }
 
@@ -140,7 +147,7 @@ def _take_file(
         }
         why = request.why or f"intake of {path.name}"
         with store.change(who=request.who, why=why, context=context, keep=not request.dry_run) as change:
-            _take(change, path, request, mapping, today, review, say)
+            _Intake(store, change, request, mapping, today, review).take(path, say)
             if review.problems:
                 raise InputRefused(review.problems)
             if change.rows and not request.dry_run:
@@ -157,42 +164,71 @@ def _digest(mapping: maps.ColumnMap) -> str:
     return f"{mapping.file} {hashlib.sha256(mapping.model_dump_json().encode()).hexdigest()}"
 
 
-def _take(
-    change: Change,
-    path: Path,
-    request: Request,
-    mapping: maps.ColumnMap,
-    today: date,
-    review: Review,
-    say: Progress,
-) -> None:
-    """Read a file piece by piece; put what is sound, gather what is not."""
-    seen: list[RawLayer] = []
-    ids: dict[str, set[str]] = {}
-    stepped: dict[str, Record] = {}  # hazardous areas that the file changes, as they were
-    done = 0
-    for piece in formats.chunks(path, ROWS_AT_ONCE):
-        seen.append(replace(piece, columns={}, geometries=(), rows=()))
-        for table, unknown in _tables(piece, request, mapping, review.problems, review.notes):
-            entered, entered_as = table.entered
-            taken = records_of(table.table, entered, entered_as, today, review.problems)
-            _note_unknown(table.table, unknown, review)
-            _twice(table.table, taken, ids, review.problems)
-            if not review.problems:
-                _put(change, taken, review, stepped)
-            done += len(taken.records)
-            say(f"{path.name}: {done} rows", 0.5)
-        if len(review.problems) >= REFUSALS:
-            message = f"more than {REFUSALS} rows are refused; the rest of the file was not looked at"
-            review.problems.append(Problem("intake.many", message, "mend these first", path.name))
-            return
-    review.problems += mapping.unmatched(seen) if mapping.layer else []
-    if stepped and not review.problems:
-        review.problems += land_release.checked_steps(
-            change, stepped, standards.load(request.standard), request.who
+@dataclass
+class _Intake:
+    """One file on its way into an open change: what was seen of it so far."""
+
+    store: Store
+    change: Change
+    request: Request
+    mapping: maps.ColumnMap
+    today: date
+    review: Review
+    seen: list[RawLayer] = field(default_factory=list)
+    ids: dict[str, set[str]] = field(default_factory=dict)
+    stepped: dict[str, Record] = field(default_factory=dict)  # hazardous areas that it changes, as they were
+
+    def take(self, path: Path, say: Progress) -> None:
+        """Read the file piece by piece; put what is sound, gather what is not."""
+        review, done = self.review, 0
+        ground = storing_gate.ground_of(self.change, self.request.who)
+        for piece in formats.chunks(path, ROWS_AT_ONCE):
+            self.seen.append(replace(piece, columns={}, geometries=(), rows=()))
+            for ready, unknown in _tables(piece, self.request, self.mapping, review.problems, review.notes):
+                done += self.take_table(ready, unknown, ground)
+                say(f"{path.name}: {done} rows", 0.5)
+            if len(review.problems) >= REFUSALS:
+                message = f"more than {REFUSALS} rows are refused; the rest of the file was not looked at"
+                review.problems.append(Problem("intake.many", message, "mend these first", path.name))
+                return
+        if self.mapping.layer:
+            review.problems += self.mapping.unmatched(self.seen)
+        if self.stepped and not review.problems:
+            standard = standards.load(self.request.standard)
+            review.problems += land_release.checked_steps(
+                self.change, self.stepped, standard, self.request.who
+            )
+
+    def take_table(self, ready: _Ready, unknown: Sequence[str], ground: BaseGeometry | None) -> int:
+        """Check a table and put its records, unless anything of the file was refused before; give how many rows."""
+        review, table = self.review, ready.table
+        taken = records_of(table, *ready.entered, self.today, review.problems)
+        _note_unknown(table, unknown, review)
+        _twice(table, taken, self.ids, review.problems)
+        taken = storing_gate.gated(
+            taken, table, ground, self.request.repair, review.problems, review.findings, review.notes
         )
-    if not seen:
-        review.problems.append(Problem("file.empty", "the file holds no layer", "export it again", path.name))
+        if not review.problems:
+            self.put(taken)
+        return len(taken.records)
+
+    def put(self, taken: Taken) -> None:
+        """Store records, persons sealed first, and note what is new in them."""
+        records = taken.records
+        if taken.kind in victims.PERSONS:
+            keys = victims.keys_of(self.store, self.request.keys, self.request.master)
+            records = victims.sealed(keys, records)
+        self.change.tell = self.tell
+        put = self.change.put(records)
+        self.review.counts[taken.kind] = self.review.counts.get(taken.kind, Put()) + put
+
+    def tell(self, kind: str, id: str, action: str, before: str | None, after: str) -> None:
+        """Note one new version."""
+        if kind == "hazardous_area" and before is not None:
+            self.stepped.setdefault(id, from_body(kind, id, before))
+        if len(self.review.details) < TOLD:
+            told = {"kind": kind, "id": id, "action": action, "fields": _fields(before, after)}
+            self.review.details.append(told)
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,20 +327,6 @@ def _twice(table: Table, taken: Taken, ids: dict[str, set[str]], problems: list[
             remedy = "give each an id of its own"
             problems.append(table.problem("intake.duplicate-id", message, remedy, row))
     seen |= counts.keys()
-
-
-def _put(change: Change, taken: Taken, review: Review, stepped: dict[str, Record]) -> None:
-    def tell(kind: str, id: str, action: str, before: str | None, after: str) -> None:
-        if kind == "hazardous_area" and before is not None:
-            stepped.setdefault(id, from_body(kind, id, before))
-        if len(review.details) < TOLD:
-            review.details.append(
-                {"kind": kind, "id": id, "action": action, "fields": _fields(before, after)}
-            )
-
-    change.tell = tell
-    put = change.put(taken.records)
-    review.counts[taken.kind] = review.counts.get(taken.kind, Put()) + put
 
 
 def _fields(before: str | None, after: str) -> list[str]:

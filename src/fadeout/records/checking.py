@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fadeout.errors import Problem
-from fadeout.records.catalogue import KINDS, SENSITIVITIES, Field, Kind, fields_of, least_allowed
+from fadeout.records.catalogue import KINDS, RESTRICTED, SENSITIVITIES, Field, Kind, fields_of, least_allowed
 from fadeout.records.record import Plain, Record
 
+FREE_TEXT = ("source", "entered", "remark")  # of a record about a person these are as personal as the name
 SEALED = "enc1:"  # how an encrypted personal value begins
 LONGEST_ID = 200
 LONGEST_TEXT = 1_000_000
@@ -83,6 +84,11 @@ def _values(kind: Kind, given: dict[str, Plain], faults: list[str]) -> dict[str,
             values[name] = _FORMS[about.type](value, about)
         except ValueError as fault:
             faults.append(f"{name} {fault}")
+    if kind.sensitivity == RESTRICTED:  # free text about a person is as personal as the name
+        open_texts = [n for n in FREE_TEXT if n in values and not str(values[n]).startswith(SEALED)]
+        faults += [
+            f"{name} is not encrypted; of a person all texts are kept encrypted only" for name in open_texts
+        ]
     for name in _REQUIRED[kind.name]:
         if name not in values:
             faults.append(f"{name} is empty, and every {kind.title.lower()} has one")

@@ -34,14 +34,13 @@ from fadeout.errors import InputRefused, Problem
 from fadeout.records import access_log
 from fadeout.records.access import Viewer
 from fadeout.records.catalogue import KINDS, RESTRICTED
-from fadeout.records.checking import SEALED, UNPRINTABLE
+from fadeout.records.checking import FREE_TEXT, SEALED, UNPRINTABLE
 from fadeout.records.key_copies import NotReached, forget_in
 from fadeout.records.key_file import NONCE_BYTES, Tombstone
 from fadeout.records.keys import KeyStore, shown, was_erased
 from fadeout.records.record import Plain, Record, plain
 
 ERASED_WORD = "[erased]"
-FREE_TEXT = ("source", "entered", "remark")  # of a record about a person these are as personal as the name
 BLOCK = 64  # bytes; values are filled up to whole blocks, so that the length of a name does not tell it
 LONGEST = 500_000  # bytes of one value; sealed it is a third longer, and a store takes 1,000,000 letters
 TAG_BYTES = 16

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import UserDefinedType
 
+from fadeout.records import access_log
 from fadeout.records.catalogue import KINDS, Field, Kind, fields_of
 
 SRID = 4326
@@ -155,6 +156,8 @@ REMEMBERED = sa.Table(
     sa.Column("at", sa.Text(), nullable=False),
     sa.Column("who", sa.Text(), nullable=False),
 )
+
+ACCESS_LOG = access_log.define(METADATA)
 
 # One row; `writing` is 1 inside a change of ours and nowhere else, so that a map program cannot pass history by.
 GUARD = sa.Table("store_guard", METADATA, sa.Column("writing", BIG, nullable=False))

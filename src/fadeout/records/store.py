@@ -44,6 +44,11 @@ class Store:
     address: str
     clock: Clock
 
+    @property
+    def file(self) -> Path | None:
+        """The file that the store is, None on a server."""
+        return _file(self.engine)
+
     # ---- change ------------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -193,6 +198,12 @@ class Store:
         """Give one record, None if there is none that the viewer may see."""
         with self.engine.connect() as connection:
             return reading.get(connection, self.layout, kind, id, viewer, as_of)
+
+    def ids(self, kind: str) -> list[str]:
+        """The ids of a kind, whoever asks: for checks of the program's own."""
+        table = KIND_TABLES[kind]
+        with self.engine.connect() as connection:
+            return list(connection.execute(sa.select(table.c.id).order_by(table.c.id)).scalars())
 
     def count(self, kind: str, viewer: Viewer) -> int:
         """How many records of a kind the viewer may see."""

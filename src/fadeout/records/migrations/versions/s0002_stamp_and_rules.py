@@ -1,4 +1,4 @@
-"""A stamp and what was merged, for every record; what the rules of land release ask of evidence, areas, documents."""
+"""A stamp and what was merged, for every record; what the rules of land release ask; the log of access."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from fadeout.records import schema
+from fadeout.records.access_log import TRIGGERS
 
 revision = "0002"
 down_revision = "0001"
@@ -41,3 +42,14 @@ def upgrade() -> None:
         op.add_column(kind, sa.Column("merged_from", sa.Text()))
     for kind, name, type_ in MORE:
         op.add_column(kind, sa.Column(name, schema.TYPES[type_]))
+    op.create_table(
+        "access_log",
+        sa.Column("seq", schema.BIG, primary_key=True, autoincrement=True),
+        *(
+            sa.Column(name, sa.Text(), nullable=False)
+            for name in ("at", "who", "role", "kind", "id", "fields", "purpose")
+        ),
+    )
+    op.create_index("access_log_record", "access_log", ["kind", "id"])
+    for statement in TRIGGERS[op.get_bind().dialect.name]:
+        op.execute(sa.text(statement))
