@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fadeout.errors import InputRefused, Problem
-from fadeout.exchange import tables, vector
+from fadeout.exchange import forms, tables, vector
 from fadeout.exchange.layers import RawLayer
 
 HEAD = 8192  # bytes looked at to tell what a file is
@@ -135,7 +135,7 @@ def suffixes() -> str:
 
 
 def read(path: Path) -> tuple[RawLayer, ...]:
-    """Read every layer of a file as it stands.
+    """Read every layer of a file as it stands; what a form server exported comes by our names.
 
     Raises
     ------
@@ -143,9 +143,13 @@ def read(path: Path) -> tuple[RawLayer, ...]:
         If the file is missing, a folder, empty, of an unknown suffix, not what its suffix says, or broken.
     """
     form = _checked(path)
+    if form.name == "GeoJSON" and forms.is_answer(path):
+        return forms.read(path)
     layers = vector.read(path, form.name, form.driver) if form.driver else tables.read_csv(path, form.name)
     if not layers:
         raise InputRefused([_problem("file.empty", path, "the file holds no layer", "export it again")])
+    if form.name in ("CSV", "XLSX"):
+        return tuple(one for layer in layers for one in forms.recognised(layer))
     return layers
 
 

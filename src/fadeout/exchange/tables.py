@@ -259,7 +259,8 @@ def _delimiter(text: str) -> str:
 
 def _header_problems(header: list[str], file: str) -> list[Problem]:
     problems = []
-    for name, times in Counter(key(name) for name in header if name).items():
+    # Names that begin with _ are the exporting program's own: Kobo writes _id beside a form's id.
+    for name, times in Counter("_" * name.startswith("_") + key(name) for name in header if name).items():
         if times > 1:
             message = f"{times} columns are named '{name}'"
             problems.append(Problem("file.duplicate-column", message, "give each column its own name", file))

@@ -245,6 +245,8 @@ def _tables(
     notes: list[str],
 ) -> Iterator[tuple[_Ready, list[str]]]:
     """What a piece of a layer holds: the kinds it becomes, with geometries and our names."""
+    for note in piece.notes:
+        _note(notes, note)
     layers = mapping.become(piece, problems) if mapping.layer else [piece]
     if not layers:
         _note(notes, f"{piece.file}, layer {piece.name}: the column map does not speak of it, left out")
