@@ -165,7 +165,8 @@ def _flat(row: Mapping[str, object], prefix: str = "", depth: int = 0) -> dict[s
                     _flat(value, f"{path}/", depth + 1) if name != "_validation_status" else _status(value)
                 )
         elif isinstance(value, list):
-            entries = [_flat(one, f"{path}/", depth + 1) for one in value if isinstance(one, dict)]
+            inside = value if depth < DEEPEST else []
+            entries = [_flat(one, f"{path}/", depth + 1) for one in inside if isinstance(one, dict)]
             flat[path] = entries or " ".join(str(one) for one in value) or None
         else:
             flat[path] = value if _is_geojson(value) else plain(value)
