@@ -12,11 +12,13 @@ ODK Central   POST /v1/sessions {email, password} gives {token, expiresAt}; "Aut
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -112,8 +114,8 @@ def _json(status: int, body: object) -> Answer:
 
 
 @contextmanager
-def running() -> Iterator[StandIn]:
-    """A stand-in that answers on this machine until the block ends."""
+def running(certificate: Path | None = None) -> Iterator[StandIn]:
+    """A stand-in that answers on this machine until the block ends; over TLS if it has a certificate."""
     state = StandIn()
 
     class Handler(BaseHTTPRequestHandler):
@@ -131,9 +133,18 @@ def running() -> Iterator[StandIn]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            pass  # a client that breaks off is what some tests are about
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     state.url = f"http://127.0.0.1:{server.server_port}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        state.url = f"https://localhost:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -377,3 +377,45 @@ def test_photos_are_left_where_they_are_unless_a_folder_is_given(kobo: StandIn) 
     with_photo(kobo, "a.jpg", "a.jpg")
     assert from_kobo(kobo).photos == ()
     assert not any("attachments" in one for one in kobo.asked)
+
+
+# --- certificates ------------------------------------------------------------------------------------------------------
+
+
+def self_signed(tmp_path: Path) -> Path:
+    """A certificate and key for this machine that nobody vouches for, in one file."""
+    from datetime import timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    path = tmp_path / "self-signed.pem"
+    path.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(pem)
+    )
+    return path
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_before_the_secret_is_sent(tmp_path: Path) -> None:
+    with stand_in.running(certificate=self_signed(tmp_path)) as server:
+        server.rows = [made.kobo(find(1), "a1")]
+        with pytest.raises(InputRefused, match=r"collect\.unreachable.*certificate"):
+            from_kobo(server)
+        assert server.asked == []
