@@ -1,4 +1,4 @@
-"""A surveyor's submission, exported and taken in, is the record that a store gives back; a second time changes nothing."""
+"""A surveyor's submission, exported and taken in, is the record a store gives back; a second time changes nothing."""
 
 from __future__ import annotations
 

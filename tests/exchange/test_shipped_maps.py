@@ -14,7 +14,7 @@ from fadeout.records.catalogue import KINDS, fields_of
 from fadeout.records.store import Store, create_store
 
 HAZARDS = """imsma_id,imsma_links,name,type,status,closed_by,date_of_report,date_of_closure,wkt
-hazard_poly_145,"accident_7, clearance_poly_3",Ban Na,SHA,Open,,2024-05-01,,"POLYGON ((107 16, 107.1 16, 107 16.1, 107 16))"
+hazard_poly_145,"accident_7, spot_3",Ban Na,SHA,Open,,2024-05-01,,"POLYGON ((107 16, 107.1 16, 107 16.1, 107 16))"
 hazard_poly_146,,Ban Nua,CHA,Open,,2024-06-01,,"POLYGON ((108 16, 108.1 16, 108 16.1, 108 16))"
 hazard_poly_147,,Ban Tai,SHA,Closed,cleared,2020-06-01,2023-01-31,"POLYGON ((109 16, 109.1 16, 109 16.1, 109 16))"
 """
@@ -45,7 +45,7 @@ def test_hazardous_areas_come_in_with_their_links_and_where_they_stand(tmp_path:
         ("hazard_poly_146", "confirmed", "CHA"),
         ("hazard_poly_147", "cleared", "SHA"),
     ]
-    assert found[0].values["links"] == "accident_7, clearance_poly_3"
+    assert found[0].values["links"] == "accident_7, spot_3"
     assert found[2].values["closed_on"] == "2023-01-31"
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -73,6 +74,25 @@ class Collected:
     photos: tuple[Photo, ...] = ()
     notes: tuple[str, ...] = ()
     newest: str = ""
+    rows: tuple[Row, ...] = field(
+        default=(), repr=False
+    )  # the submissions as they were sent, with the photos' digests
+
+    def save(self, path: Path) -> Path:
+        """Write the submissions as a file that `formats.read` reads: the same as an export, with the same layers.
+
+        Only the owner may read it: it holds whatever was answered, also what no record keeps.
+        """
+        content = json.dumps({"results": self.rows}, ensure_ascii=False).encode()
+        try:
+            with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
+                stream.write(content)
+        except OSError as error:
+            message = f"the submissions cannot be written: {error.strerror or error}"
+            raise InputRefused(
+                [Problem("collect.unwritable", message, "check the folder", path.name)]
+            ) from error
+        return path
 
 
 def fetch(
@@ -104,7 +124,7 @@ def fetch(
         rows = list(asker.rows(web, moment))
         kept, notes = _photos(asker, web, rows, photos) if photos else ([], [])
     layers = forms.from_json(rows, f"{service.kind} {form}", role)
-    return Collected(layers, len(rows), tuple(kept), tuple(notes), _newest(rows))
+    return Collected(layers, len(rows), tuple(kept), tuple(notes), _newest(rows), tuple(rows))
 
 
 # --- the two servers ------------------------------------------------------------------------------------------------

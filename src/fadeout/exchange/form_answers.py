@@ -112,6 +112,8 @@ class _Reader:
         self.kind: Kind | None = KINDS.get(role)
         self.form: Form | None = xlsforms.load(role) if role in xlsforms.FORMS else None
         self.fields = _field_names(self.kind)
+        self.questions: dict[str, Question | None] = {}  # by the last name of their path, as they are met
+        self.known: dict[str, str | None] = {}
         self.aside: dict[str, None] = {}
         self.private: dict[str, None] = {}
         self.repeats: dict[str, None] = {}
@@ -175,7 +177,7 @@ class _Reader:
             name = question.name if question else leaf
             self._take(cells, filled, name, path, self._value(answer, question), row)
         own_id = any(
-            self.fields.get(key(_leaf(path))) == "id" and plain(value)
+            self._field(_leaf(path)) == "id" and plain(value)
             for path, value in own.items()
             if not _is_server(path, answers)
         )
@@ -188,7 +190,7 @@ class _Reader:
         if self.kind is None:
             ours: str | None = name if cells.get(name) is None else path.replace("/", "_")
         else:
-            ours = self.fields.get(key(name))
+            ours = self._field(name)
         if ours is None:
             self._keep_aside(cells, name, value)
         elif cells.get(ours) is None:
@@ -253,14 +255,24 @@ class _Reader:
 
     def _question(self, leaf: str) -> Question | None:
         """The shipped form's question of that name, or whose label in any language is that."""
+        if leaf not in self.questions:
+            self.questions[leaf] = self._searched_question(leaf)
+        return self.questions[leaf]
+
+    def _searched_question(self, leaf: str) -> Question | None:
         if self.form is None:
             return None
         word = key(leaf)
-        named = self.form.question(leaf)
-        return named or next(
-            (one for one in self.form.questions if word in map(key, one.words.get("label", {}).values())),
-            None,
+        labelled = (
+            one for one in self.form.questions if word in map(key, one.words.get("label", {}).values())
         )
+        return self.form.question(leaf) or next(labelled, None)
+
+    def _field(self, name: str) -> str | None:
+        """The field of the kind that a question's name stands for."""
+        if name not in self.known:
+            self.known[name] = self.fields.get(key(name))
+        return self.known[name]
 
     def _is_place(self, answer: object, question: Question | None) -> bool:
         if question is not None:
@@ -282,13 +294,13 @@ class _Reader:
         value = plain(answer)
         if question is None or not question.choices or not isinstance(value, str):
             return value
+        if value in question.choices:
+            return value
         names = {key(label): name for name, by in question.choices.items() for label in by.values()}
-        if question.type == "select_multiple":
-            if key(value) in names:
-                return names[key(value)]
+        if question.type == "select_multiple" and key(value) not in names:
             parts = value.split(";") if ";" in value else value.split()
             return "; ".join(names.get(key(part), part.strip()) for part in parts)
-        return value if value in question.choices else names.get(key(value), value)
+        return names.get(key(value), value)
 
     def _refuse(self, code: str, message: str, remedy: str, row: int) -> None:
         self.problems.append(Problem(code, message, remedy, self.file, self.name, row))
