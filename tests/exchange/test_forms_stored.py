@@ -10,8 +10,10 @@ import pytest
 import submissions as made
 from shapely import LineString, Point, Polygon
 
+from fadeout.jobs.intake import read_survey
 from fadeout.jobs.storing import Request, take_in
 from fadeout.records.access import Viewer
+from fadeout.records.profile import load
 from fadeout.records.record import Record
 from fadeout.records.store import Store, create_store
 
@@ -117,3 +119,30 @@ def test_a_submission_whose_device_lives_in_the_future_is_refused(store: Store, 
     path.write_text(json.dumps({"results": [made.kobo(RECORDS[0], "a1") | {"found_on": "2027-01-01"}]}))
     (review,) = take_in(store, Request((path,), who="test"), today=TODAY)
     assert [one.code for one in review.problems] == ["intake.future-date"]
+
+
+def test_an_assessment_reads_exports_of_forms_as_they_are(tmp_path: Path) -> None:
+    """Device times and ids of other records stand in them too, which no estimate reads."""
+    paths = []
+    for record in RECORDS[:2]:
+        row = made.kobo(record, "a1", 4.5) | {"hazard_id": "SHA-1", "remark": "by the path"}
+        row |= {"count": "1"} if record.kind == "evidence" else {}  # a search stops at one item
+        paths.append(tmp_path / f"{record.kind}.csv")
+        paths[-1].write_text(made.kobo_csv([row]), encoding="utf-8")
+    survey = read_survey(paths, profile=load(), today=TODAY)
+    assert [(one.id, one.count, one.position_error_m) for one in survey.evidence] == [("EP-1", 1, 4.5)]
+    assert [(one.id, one.outcome, one.method) for one in survey.searched] == [
+        ("B-1", "stopped_at_find", "visual")
+    ]
+
+
+@pytest.mark.parametrize("header", ["_id,id", "id,_id"])
+def test_a_column_of_the_exporting_program_never_stands_for_ours(
+    store: Store, tmp_path: Path, header: str
+) -> None:
+    path = tmp_path / "evidence.csv"
+    ids = "7,EP-1" if header.startswith("_") else "EP-1,7"
+    path.write_text(f"{header},lat,lon,kind\n{ids},16,107,item\n", encoding="utf-8")
+    (review,) = take_in(store, Request((path,), who="test"), today=TODAY)
+    assert review.problems == []
+    assert [one.id for one in store.page("evidence", STAFF)] == ["EP-1"]

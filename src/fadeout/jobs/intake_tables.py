@@ -76,6 +76,7 @@ HARMLESS = frozenset(
     {"name", "description", "desc", "remark", "remarks", "note", "notes", "comment", "comments"}
     | {"stamp"}  # words for every product; `intake` takes them along
     | {"photo", "photos", "fid", "ogc_fid", "objectid", "uuid", "globalid"}
+    | {"submitted_at"}  # when a form server had it
 )
 SHAPEFILE_NAME = 10  # letters of a column name in a .dbf
 
@@ -259,7 +260,8 @@ def matched(layer: RawLayer, role: str, about: Role, problems: list[Problem]) ->
         ours = _our_name(theirs, about, layer)
         if ours is None:
             unknown.append(theirs)
-        elif ours in columns and key(theirs) == ours:  # the name itself goes before another name of it
+        elif ours in columns and key(theirs) == ours and not theirs.startswith("_"):
+            # The name itself goes before another name of it, and before a program's own (_id).
             unknown.append(columns[ours])
             columns[ours] = theirs
         elif ours in columns and key(columns[ours]) == ours:
@@ -312,7 +314,11 @@ def _check_columns(table: Table, unknown: list[str], problems: list[Problem]) ->
         )
     if table.role in ("area", "excluded"):
         return  # only their ground matters
-    strange = [name for name in unknown if key(name) not in HARMLESS and not name.startswith("_")]
+    kept = KEPT_ROLES[
+        "strike" if table.role == "strikes" else table.role
+    ].columns  # what a store and a form keep
+    passed = HARMLESS | kept.keys()
+    strange = [name for name in unknown if key(name) not in passed and not name.startswith("_")]
     hints = []
     for name in strange:
         near = difflib.get_close_matches(key(name), about.columns, 1, 0.75)
