@@ -1,7 +1,8 @@
-"""What the machine gives: read once, here; below this line values arrive as arguments.
+"""What the machine and its environment give: read once, here; below this line values arrive as arguments.
 
-Reads   /proc/meminfo, the memory limit of a container, FADEOUT_MEMORY_MB from the environment
-Gives   `memory_available`
+Reads   /proc/meminfo, the memory limit of a container; FADEOUT_MEMORY_MB, FADEOUT_KEYS, FADEOUT_KEYS_SECRET and
+        FADEOUT_FORM_TOKEN from the environment
+Gives   `memory_available`, `person_keys`, `form_token`
 Knows   nothing of jobs
 Start   at `memory_available`
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypedDict
 
 MEMINFO = Path("/proc/meminfo")
 CONTAINER_LIMITS = (
@@ -35,6 +37,30 @@ def memory_available(environment: Mapping[str, str] = os.environ) -> int | None:
         return int(stated) * 2**20
     free = [*_of_machine(), *_of_container()]
     return min(free) if free else None
+
+
+class PersonKeys(TypedDict):
+    """Where the key file of persons lies, if not beside the store; the secret that encrypts it, if there is one."""
+
+    keys: Path | None
+    master: bytes | None
+
+
+def person_keys(environment: Mapping[str, str] = os.environ) -> PersonKeys:
+    """FADEOUT_KEYS, a file, and FADEOUT_KEYS_SECRET, at least 32 letters.
+
+    Examples
+    --------
+    >>> person_keys({"FADEOUT_KEYS": "north.keys"})["keys"].name
+    'north.keys'
+    """
+    path, secret = environment.get("FADEOUT_KEYS", ""), environment.get("FADEOUT_KEYS_SECRET", "")
+    return {"keys": Path(path) if path else None, "master": secret.encode() if secret else None}
+
+
+def form_token(environment: Mapping[str, str] = os.environ) -> str:
+    """FADEOUT_FORM_TOKEN: what a form server knows us by."""
+    return environment.get("FADEOUT_FORM_TOKEN", "")
 
 
 def _of_machine() -> Iterator[int]:

@@ -334,7 +334,7 @@ def table(tmp_path: Path, text: str, name: str = "evidence.csv") -> Path:
         ("id,lat,lon,how\nA,0,0,opportunistic\n", {"intake.null-island"}),
         ("id,lat,lon,how\nA,nan,107,opportunistic\n", {"intake.bad-place"}),
         ("id,lat,lon,how\nA,,107,opportunistic\n", {"intake.bad-place"}),
-        ("id,lat,lon,how\nA,16°48',107,opportunistic\n", {"intake.bad-place"}),
+        ("id,lat,lon,how\nA,16°78',107,opportunistic\n", {"intake.bad-place"}),
         ("id,lat,lon,how\nA,,,opportunistic\n", {"intake.bad-geometry"}),
         ("id,wkt,how\nA,POINT(107),opportunistic\n", {"intake.bad-place"}),
         ("id,lat,lon,how,found_on\nA,16.8,107,opportunistic,04/03/2021\n", {"intake.bad-date"}),

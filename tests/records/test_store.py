@@ -17,6 +17,7 @@ from shapely import LineString, MultiPolygon, Point, box
 from fadeout.errors import InputRefused
 from fadeout.records.access import Viewer
 from fadeout.records.catalogue import KINDS, SENSITIVITIES, Field, fields_of, least_allowed
+from fadeout.records.checking import FREE_TEXT
 from fadeout.records.record import Record
 from fadeout.records.schema import CHANGES, HISTORY, KIND_TABLES
 from fadeout.records.store import Store, create_store, open_store
@@ -84,7 +85,8 @@ def records(draw: st.DrawFn, kind: str) -> Record:
         if f.name in ("id", "sensitivity"):
             continue
         if f.required or draw(st.booleans()):
-            values[f.name] = draw(value(f))
+            sealed = kind == "victim" and f.name in FREE_TEXT
+            values[f.name] = "enc1:AAAA" if sealed else draw(value(f))
     values["sensitivity"] = draw(st.sampled_from([s for s in SENSITIVITIES if least_allowed(about, s)]))
     shape = draw(SHAPES[about.geometry]) if about.geometry else None
     return Record(kind, draw(st.from_regex(r"[A-Z]{2}-[0-9]{1,6}", fullmatch=True)), values, shape)

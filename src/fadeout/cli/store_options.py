@@ -9,6 +9,7 @@ Start   at `opened`
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ import typer
 from fadeout.cli.options import now, person
 
 if TYPE_CHECKING:
+    from fadeout.jobs.storing import Review
     from fadeout.records.access import Viewer
     from fadeout.records.store import Store
 
@@ -122,3 +124,33 @@ def print_table(rows: Sequence[dict[str, Any]], empty: str) -> None:
 def _cell(value: object) -> str:
     text = "" if value is None else str(value)
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+
+
+def no_word(review: Review) -> None:
+    pass
+
+
+def tell_stored(review: Review) -> None:
+    """Tell of a file at once: what is told here is stored, whatever happens after."""
+    if review.change is not None:
+        print(f"{review.file}: stored as change {review.change}.", flush=True)
+
+
+def show_reviews(reviews: Sequence[Review]) -> None:
+    rows = []
+    for review in reviews:
+        for kind, put in review.counts.items():
+            rows.append(
+                {"file": review.file, "kind": kind, "new": put.new, "changed": put.changed, "same": put.same}
+            )
+        for problem in review.problems:
+            print(problem, file=sys.stderr)
+        if review.problems:
+            print(f"{review.file}: refused, nothing of it was stored.", file=sys.stderr)
+        for note in review.notes:
+            print(f"Note: {note}.", file=sys.stderr)
+    whole = [row for row in rows if not any(r.problems for r in reviews if r.file == row["file"])]
+    print_table(whole, "")
+    for review in reviews:
+        if not review.problems and not (review.put.new or review.put.changed):
+            print(f"{review.file}: nothing new, nothing changed.")

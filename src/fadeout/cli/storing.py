@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fadeout import settings
 from fadeout.cli.options import CHECK_FAILED, Crs, Order, examples, now, person, progress
 from fadeout.cli.store_options import (
     STORE_HELP,
@@ -28,15 +28,17 @@ from fadeout.cli.store_options import (
     Who,
     Why,
     box_of,
+    no_word,
     opened,
     pairs,
     print_json,
     print_table,
+    show_reviews,
+    tell_stored,
     viewer_as,
 )
 
 if TYPE_CHECKING:
-    from fadeout.jobs.storing import Review
     from fadeout.records.record import Record
 
 app = typer.Typer()
@@ -123,9 +125,11 @@ def intake(
     who: Who = "",
     why: Why = "",
     column_map: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--map", metavar="TOML", help="Column map that renames foreign layers, columns and values."
+            "--map",
+            metavar="TOML",
+            help="Column map that renames foreign layers, columns and values; or the name of a shipped one.",
         ),
     ] = None,
     source: Annotated[
@@ -146,6 +150,10 @@ def intake(
     crs: Crs = None,
     order: Order = "auto",
     standard: Standard = None,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Mend polygons that cross themselves; the original is kept beside."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take records out of FILEs into a store. Each file is taken whole or not at all.
@@ -155,6 +163,7 @@ def intake(
     """
     from dataclasses import replace
 
+    from fadeout.exchange.shipped_maps import path_of
     from fadeout.jobs import storing as job
 
     kept = opened(store)
@@ -162,27 +171,29 @@ def intake(
         paths=tuple(files),
         who=person(who),
         why=why,
-        column_map=column_map,
+        column_map=path_of(column_map) if column_map else None,
         source=source,
         kind=kind,
         constants=pairs(constants or []),
         crs=crs,
         order=order,
         standard=standard,
+        repair=repair,
         dry_run=dry_run,
+        **settings.person_keys(),
     )
     asks = not (yes or dry_run)
     if asks and not sys.stdin.isatty():
         raise typer.BadParameter(
             "nobody can be asked here: give --yes to store, or --dry-run to look", param_hint="--yes"
         )
-    tell = _no_word if as_json else _tell_stored
+    tell = no_word if as_json else tell_stored
     with progress() as say:
         reviews = job.take_in(
             kept, replace(request, dry_run=dry_run or asks), today=now().date(), say=say, tell=tell
         )
     if asks:
-        _show_reviews(reviews)
+        show_reviews(reviews)
         if not any(review.put.new or review.put.changed for review in reviews):
             raise typer.Exit(2 if any(review.problems for review in reviews) else 0)
         if not typer.confirm("Store these?", err=True):
@@ -193,7 +204,7 @@ def intake(
     if as_json:
         print_json([review.as_json() for review in reviews])
     else:
-        _show_reviews(reviews)
+        show_reviews(reviews)
     if any(review.problems for review in reviews):
         raise typer.Exit(2)
 
@@ -367,10 +378,11 @@ def backup(
 
     The file is itself a store, whatever database the store stands on; beside it stands a manifest with its digest.
     """
-    from fadeout.records import backup as job
+    from fadeout.jobs import backups as job
 
+    given = settings.person_keys()
     with progress() as say:
-        made = job.backup(opened(store), out, now(), say)
+        made = job.backup(opened(store), out, now(), given["keys"], given["master"], say)
     if as_json:
         print_json(json.loads(made.with_suffix(".json").read_text(encoding="utf-8")) | {"file": made.name})
     else:
@@ -391,12 +403,21 @@ def restore(
             "--to", metavar="STORE", help="A file that does not exist yet, or an empty PostgreSQL database."
         ),
     ],
+    present: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys-now",
+            metavar="FILE",
+            help="The store's present key file: whoever was erased since the backup stays erased.",
+        ),
+    ] = None,
 ) -> None:
     """Make a new store of a backup, and check its whole history. What stands at STORE already is never touched."""
-    from fadeout.records import backup as job
+    from fadeout.jobs import backups as job
 
+    given = settings.person_keys()
     with progress() as say:
-        made = job.restore(backup, to, now, say)
+        made = job.restore(backup, to, now, given["keys"], given["master"], present, say)
     print(f"Made the store {made.address}; its history is whole.")
 
 
@@ -426,33 +447,3 @@ def _short(record: Record) -> dict[str, Any]:
 
 def _change_row(change: dict[str, Any]) -> dict[str, Any]:
     return {name: change[name] for name in ("change", "at", "who", "rows", "why")}
-
-
-def _no_word(review: Review) -> None:
-    pass
-
-
-def _tell_stored(review: Review) -> None:
-    """Tell of a file at once: what is told here is stored, whatever happens after."""
-    if review.change is not None:
-        print(f"{review.file}: stored as change {review.change}.", flush=True)
-
-
-def _show_reviews(reviews: Sequence[Review]) -> None:
-    rows = []
-    for review in reviews:
-        for kind, put in review.counts.items():
-            rows.append(
-                {"file": review.file, "kind": kind, "new": put.new, "changed": put.changed, "same": put.same}
-            )
-        for problem in review.problems:
-            print(problem, file=sys.stderr)
-        if review.problems:
-            print(f"{review.file}: refused, nothing of it was stored.", file=sys.stderr)
-        for note in review.notes:
-            print(f"Note: {note}.", file=sys.stderr)
-    whole = [row for row in rows if not any(r.problems for r in reviews if r.file == row["file"])]
-    print_table(whole, "")
-    for review in reviews:
-        if not review.problems and not (review.put.new or review.put.changed):
-            print(f"{review.file}: nothing new, nothing changed.")

@@ -258,14 +258,11 @@ def matched(layer: RawLayer, role: str, about: Role, problems: list[Problem]) ->
     unknown = []
     for theirs in layer.columns:
         ours = _our_name(theirs, about, layer)
-        if ours is None:
+        if ours is None or (ours in columns and theirs.startswith("_")):
             unknown.append(theirs)
-        elif ours in columns and key(theirs) == ours and not theirs.startswith("_"):
-            # The name itself goes before another name of it, and before a program's own (_id).
+        elif ours in columns and columns[ours].startswith("_"):
             unknown.append(columns[ours])
             columns[ours] = theirs
-        elif ours in columns and key(columns[ours]) == ours:
-            unknown.append(theirs)
         elif ours in columns:
             message = f"'{columns[ours]}' and '{theirs}' both stand for {ours}"
             remedy = "keep one of them, or name the right one in a column map"
