@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from fadeout.cli import assessing, people, releasing, storing
+from fadeout.cli import assessing, looking, people, releasing, storing
 from fadeout.cli.options import STOPPED
 from fadeout.errors import FadeoutError
 
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(assessing.app)
 app.add_typer(storing.app)
+app.add_typer(looking.app)
 app.add_typer(releasing.app)
 app.add_typer(people.app)
 

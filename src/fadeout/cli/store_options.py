@@ -154,3 +154,7 @@ def show_reviews(reviews: Sequence[Review]) -> None:
     for review in reviews:
         if not review.problems and not (review.put.new or review.put.changed):
             print(f"{review.file}: nothing new, nothing changed.")
+
+
+def change_row(change: dict[str, Any]) -> dict[str, Any]:
+    return {name: change[name] for name in ("change", "at", "who", "rows", "why")}

@@ -22,12 +22,11 @@ from fadeout.cli.store_options import (
     VERIFY_HELP,
     Address,
     AsJson,
-    KindArgument,
     Role,
     Standard,
     Who,
     Why,
-    box_of,
+    change_row,
     no_word,
     opened,
     pairs,
@@ -39,7 +38,7 @@ from fadeout.cli.store_options import (
 )
 
 if TYPE_CHECKING:
-    from fadeout.records.record import Record
+    pass
 
 app = typer.Typer()
 store_app = typer.Typer(
@@ -47,7 +46,6 @@ store_app = typer.Typer(
 )
 records_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the records of a store.")
 app.add_typer(store_app, name="store")
-app.add_typer(records_app, name="records")
 
 
 @store_app.command(
@@ -101,7 +99,7 @@ def store_info(store: Address, role: Role = "manager", as_json: AsJson = False) 
         return
     filled = [{"kind": KINDS[kind].title, "records": n} for kind, n in counts.items() if n]
     print_table(filled, "The store is empty. Next: fadeout intake FILE... --store STORE")
-    print_table([_change_row(change) for change in changes], "")
+    print_table([change_row(change) for change in changes], "")
 
 
 @app.command(
@@ -207,110 +205,6 @@ def intake(
         show_reviews(reviews)
     if any(review.problems for review in reviews):
         raise typer.Exit(2)
-
-
-@records_app.command("list", epilog=examples("fadeout records list evidence --bbox 106.9,16.7,107.1,16.9"))
-def records_list(
-    kind: KindArgument,
-    store: Address,
-    after: Annotated[str, typer.Option("--after", metavar="ID", help="Begin behind this id.")] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="DATE", help="As it stood on a day.")
-    ] = None,
-    bbox: Annotated[
-        str, typer.Option("--bbox", metavar="W,S,E,N", help="Only what touches this box, in degrees.")
-    ] = "",
-    where: Annotated[
-        list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Only rows with this value.")
-    ] = None,
-    role: Role = "staff",
-    as_json: AsJson = False,
-) -> None:
-    """List records of a kind in the order of their ids."""
-    found = opened(store).page(
-        kind,
-        viewer_as(role),
-        after=after,
-        limit=limit,
-        as_of=as_of,
-        bbox=box_of(bbox),
-        where=pairs(where or []),
-    )
-    if as_json:
-        print_json([_record(one) for one in found])
-        return
-    print_table([_short(one) for one in found], f"There is no {kind} here that you may see.")
-    if len(found) == limit:
-        print(f"More may follow: --after '{found[-1].id}'", file=sys.stderr)
-
-
-@records_app.command("show", epilog=examples("fadeout records show evidence EP-0142"))
-def records_show(
-    kind: KindArgument,
-    id: Annotated[str, typer.Argument(metavar="ID", help="The record's own id.")],
-    store: Address,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="DATE", help="As it stood on a day.")
-    ] = None,
-    role: Role = "staff",
-    as_json: AsJson = False,
-) -> None:
-    """Show one record with all its fields."""
-    from fadeout.errors import InputRefused, Problem
-
-    found = opened(store).get(kind, id, viewer_as(role), as_of)
-    if found is None:
-        remedy = f"look it up: fadeout records list {kind}"
-        raise InputRefused(
-            [Problem("store.no-record", f"there is no {kind} '{id}' that you may see", remedy)]
-        )
-    values = _record(found)
-    if as_json:
-        print_json(values)
-        return
-    for name, value in values.items():
-        print(f"{name:20} {value}")
-
-
-@records_app.command("changes", epilog=examples("fadeout records changes --limit 10"))
-def records_changes(
-    store: Address,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """List the last changes of a store: who, when, why, and how many records."""
-    found = opened(store).changes(limit)
-    if as_json:
-        print_json(found)
-    else:
-        print_table([_change_row(change) for change in found], "Nothing was ever changed in this store.")
-
-
-@app.command(
-    epilog=examples("fadeout history EP-0142 --store north.gpkg"),
-    short_help="Tell every version of a record.",
-)
-def history(
-    id: Annotated[str, typer.Argument(metavar="ID", help="The record's own id.")],
-    store: Address,
-    kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only of this kind.")] = None,
-    role: Role = "staff",
-    as_json: AsJson = False,
-) -> None:
-    """Tell every version of the records of an id: what changed, who did it, when and why."""
-    from fadeout.errors import InputRefused, Problem
-    from fadeout.jobs.storing import differences
-
-    found = opened(store).history(id, viewer_as(role), kind)
-    if not found:
-        message = f"there is no record '{id}' whose history you may see"
-        raise InputRefused([Problem("store.no-record", message, "check the id: fadeout records list KIND")])
-    rows = differences(found)
-    if as_json:
-        print_json(rows)
-    else:
-        print_table([{**row, "changed": ", ".join(row["changed"])} for row in rows], "")
 
 
 @app.command(
@@ -419,31 +313,3 @@ def restore(
     with progress() as say:
         made = job.restore(backup, to, now, given["keys"], given["master"], present, say)
     print(f"Made the store {made.address}; its history is whole.")
-
-
-# ---- what is told
-
-
-def _record(record: Record) -> dict[str, Any]:
-    return {
-        "kind": record.kind,
-        "id": record.id,
-        "version": record.version,
-        "recorded_at": record.recorded_at,
-        "who": record.who,
-        "uuid": record.uuid,
-        **record.values,
-        "place": record.shape.wkt if record.shape is not None else None,
-    }
-
-
-def _short(record: Record) -> dict[str, Any]:
-    """A record as one line: its id and the first fields of its kind that are filled."""
-    from fadeout.records.catalogue import KINDS
-
-    own = {about.name: record.values.get(about.name) for about in KINDS[record.kind].fields[:6]}
-    return {"id": record.id, "version": record.version, **own, "source": record.values.get("source")}
-
-
-def _change_row(change: dict[str, Any]) -> dict[str, Any]:
-    return {name: change[name] for name in ("change", "at", "who", "rows", "why")}
