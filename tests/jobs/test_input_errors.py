@@ -28,6 +28,24 @@ def codes_in_source() -> set[str]:
     return found
 
 
+OTHER = re.compile(
+    r"[\"`]((?:store|record|merge|backup|gate|rules|ledger|hazardous|boxes|keys|persons|counts|forms|collect)"
+    r"\.[a-z]+(?:-[a-z]+)*)[\"`]"
+)
+
+
+def test_every_code_of_the_store_stands_on_a_page() -> None:
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
+    told = set(OTHER.findall(pages))
+    used = {
+        code
+        for path in (ROOT / "src").rglob("*.py")
+        for code in OTHER.findall(path.read_text(encoding="utf-8"))
+        if not code.endswith(("store.gpkg", "forms.read", "forms.toml"))
+    }
+    assert used - told == set()
+
+
 def examples() -> list[str]:
     return re.findall(r"```toml\n(.*?)```", HOW_TO, re.DOTALL)
 
