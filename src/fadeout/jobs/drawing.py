@@ -1,0 +1,92 @@
+"""Areas drawn from boxes with evidence under a national standard, as proposals that a person looks at and takes in.
+
+Reads   a store: evidence points, survey boxes, searched ground that is one box
+Gives   proposed hazardous areas and spot tasks as records, each with what it stands on and how its edge is closed
+Knows   which records are boxes; the rule is the standard's, the geometry `records.hazardous`
+Start   at `proposals`
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from fadeout.records import boxes, hazardous, places
+from fadeout.records.access import Viewer
+from fadeout.records.boxes import Cell, Search, Seen
+from fadeout.records.record import Record
+from fadeout.records.standard import Standard
+from fadeout.records.store import Store
+
+BOX_ID = re.compile(r"\d{4,5}-[\d.]+-\d+-\d+")  # as `boxes.Cell.id` writes it
+ONE_BOX = 0.25  # searched ground is one box if its area differs by no more than this share (assumed)
+
+
+def proposals(store: Store, standard: Standard, who: str) -> list[Record]:
+    """Draw areas around the boxes with evidence, zone by zone of UTM; nothing in the store changes."""
+    viewer = Viewer(who, "manager")
+    searches: dict[str, dict[Cell, list[Search]]] = defaultdict(lambda: defaultdict(list))
+    for record in _one_box(store, viewer, standard):
+        assert record.shape is not None
+        centre = record.shape.centroid
+        cell = boxes.cell_at(centre.x, centre.y, standard.box_side_m)
+        searches[cell.crs][cell].append(Search.of(record))
+    points: dict[str, list[Record]] = defaultdict(list)
+    for record in store.all("evidence", viewer):
+        if record.shape is not None:
+            points[places.metric_crs(record.shape.centroid.x, record.shape.centroid.y)].append(record)
+    found = []
+    for crs in sorted({*searches, *points}):
+        seen = boxes.by_cell(points.get(crs, ()), standard.box_side_m, crs)
+        found += _drawn(searches.get(crs, {}), _flagged(seen, points.get(crs, ())), standard)
+    return found
+
+
+def _one_box(store: Store, viewer: Viewer, standard: Standard) -> Iterable[Record]:
+    yield from (one for one in store.all("box", viewer) if one.shape is not None)
+    yield from (one for one in store.all("searched", viewer) if _is_one_box(one, standard.box_side_m))
+
+
+def _is_one_box(record: Record, side_m: float) -> bool:
+    if record.shape is None or record.shape.geom_type != "Polygon":
+        return False
+    return abs(places.geodesic_area_m2(record.shape, places.WGS84) / side_m**2 - 1) <= ONE_BOX
+
+
+def _flagged(seen: dict[Cell, list[Seen]], points: Iterable[Record]) -> dict[Cell, list[Seen]]:
+    """Mark what is another explosive item than a cluster munition."""
+    others = {one.id for one in points if one.values.get("other_item")}
+    return {cell: [Seen(one.id, one.kind, one.id in others) for one in some] for cell, some in seen.items()}
+
+
+def _drawn(
+    searches: dict[Cell, list[Search]], seen: dict[Cell, list[Seen]], standard: Standard
+) -> list[Record]:
+    states = boxes.states_of(searches, seen, standard)
+    clear = hazardous.clear_ground(states)
+    made = []
+    for area in hazardous.draw(states, standard):
+        pieces = hazardous.edges(area.flat, clear)
+        evidence = [one for one in area.stands_on if not BOX_ID.fullmatch(one)]
+        first = next(one for one in area.stands_on if BOX_ID.fullmatch(one))
+        if area.spot_task:
+            values = {"kind": "spot", "state": "planned", "remark": f"{area.rule}; {', '.join(evidence)}"}
+            made.append(Record("task", f"SPOT-{first}", dict(values), area.shape))
+            continue
+        made.append(
+            Record(
+                "hazardous_area",
+                f"CHA-{first}",
+                {
+                    "state": "confirmed",
+                    "class": "CHA",
+                    "stands_on": evidence,
+                    "edges": hazardous.edge_field(pieces),
+                    "profile": standard.label,
+                    "remark": f"{area.rule}; {hazardous.edge_words(pieces)}",
+                },
+                area.shape,
+            )
+        )
+    return made

@@ -1,0 +1,61 @@
+"""Areas are drawn around boxes with evidence, as proposals: what they stand on, and where their edge is open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from shapely.geometry.base import BaseGeometry
+
+from fadeout.jobs.drawing import proposals
+from fadeout.records import boxes, places
+from fadeout.records import standard as standards
+from fadeout.records.record import Record
+from fadeout.records.store import Store, create_store
+
+STANDARD = standards.load("south-east-asia")
+SIDE = STANDARD.box_side_m
+
+
+def outline(cell: boxes.Cell) -> BaseGeometry:
+    return places.move([cell.square], cell.crs, places.WGS84)[0]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = create_store(tmp_path / "store.gpkg")
+    middle = boxes.cell_at(107.0, 16.8, SIDE)
+    grid = {
+        (i, j): boxes.Cell(middle.crs, SIDE, middle.column + i, middle.row + j)
+        for i in range(-2, 3)
+        for j in range(-2, 3)
+    }
+    records = []
+    for (i, j), cell in grid.items():
+        if (i, j) == (2, 2):
+            continue  # one corner was never searched
+        values = {"effort_min": 600.0, "share_searched": 1.0, "method": "detector"}
+        records.append(Record("box", f"B{i + 2}{j + 2}", dict(values), outline(cell)))
+    for n, (i, j) in enumerate([(0, 0), (1, 0)]):
+        place = outline(grid[i, j]).centroid
+        records.append(Record("evidence", f"EP-{n}", {"kind": "item", "found_on": "2026-01-01"}, place))
+    with made.change(who="a", why="b") as change:
+        change.put(records)
+    return made
+
+
+def test_boxes_with_items_make_one_area_that_stands_on_them(store: Store) -> None:
+    areas = [one for one in proposals(store, STANDARD, "a") if one.kind == "hazardous_area"]
+    (area,) = areas
+    assert area.values["stands_on"] == ["EP-0", "EP-1"]
+    assert area.values["profile"] == STANDARD.label
+    assert "open" in str(area.values["edges"]) or "closed_by_search" in str(area.values["edges"])
+
+
+def test_nothing_in_the_store_changes_by_drawing(store: Store) -> None:
+    proposals(store, STANDARD, "a")
+    assert len(store.changes()) == 1
+
+
+def test_without_evidence_nothing_is_drawn(tmp_path: Path) -> None:
+    assert proposals(create_store(tmp_path / "empty.gpkg"), STANDARD, "a") == []
