@@ -77,7 +77,7 @@ def test_tracks_of_a_receiver_come_as_lines(tmp_path: Path) -> None:
         crs="EPSG:4326", driver="GPX", layer="tracks",
     )  # fmt: skip
     (layer,) = formats.read(path)
-    assert (layer.name, layer.geometries[0].geom_type) == ("tracks", "MultiLineString")
+    assert (layer.name, layer.geometries[0].geom_type) == ("tracks", "LineString")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def read(path: Path, role: str = "") -> tuple[RawLayer, ...]:
     """
     try:
         if path.suffix.lower() != ".json":
-            return tuple(one for layer in tables.read_csv(path) for one in from_table(layer, role))
+            return tuple(one for layer in tables.chunks(path) for one in from_table(layer, role))
         return from_json(parse(path.read_bytes(), path.name), path.name, role)
     except OSError as error:
         message = f"the file cannot be opened: {error.strerror or error}"

@@ -73,14 +73,14 @@ def write(
         ISO date that stands as the date of change of contents and styles, in place of the clock's.
     """
     path.unlink(missing_ok=True)
-    with _dated(f"{changed_on or BEFORE_DATES}T00:00:00.000Z") as moment:
+    with dated(f"{changed_on or BEFORE_DATES}T00:00:00.000Z") as moment:
         for layer in layers:
             _write_layer(path, layer, crs, stamp)
-        _write_styles(path, layers, stamp, moment)
+        write_styles(path, layers, stamp, moment)
 
 
 @contextmanager
-def _dated(moment: str) -> Iterator[str]:
+def dated(moment: str) -> Iterator[str]:
     """Let GDAL write this moment where it would write the clock's."""
     import pyogrio
 
@@ -168,7 +168,7 @@ def printable(text: str) -> str:
     )
 
 
-def _write_styles(path: Path, layers: Sequence[Layer], stamp: str, moment: str) -> None:
+def write_styles(path: Path, layers: Sequence[Layer], stamp: str, moment: str) -> None:
     """Make the `layer_styles` table and register it, as QGIS does."""
     rows = [
         (

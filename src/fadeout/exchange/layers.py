@@ -13,8 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+SEVERAL = (4, 5, 6)  # shapely's numbers for shapes of several points, lines, polygons
 Value = str | int | float | bool | None
 
 
@@ -44,6 +47,9 @@ class RawLayer:
     dates: str = ""
     mapped: bool = False
     refused: frozenset[int] = frozenset()  # rows whose place was refused while it was read
+    times: tuple[
+        tuple[str | None, ...], ...
+    ] = ()  # of each row's points, UTC, where the file has them (GPX tracks)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -60,6 +66,7 @@ class RawLayer:
             columns={name: tuple(values[i] for i in which) for name, values in self.columns.items()},
             geometries=tuple(self.geometries[i] for i in which),
             rows=tuple(self.rows[i] for i in which),
+            times=tuple(self.times[i] for i in which) if self.times else (),
         )
 
 
@@ -74,10 +81,24 @@ def key(name: str) -> str:
     return re.sub(r"[^\w]+", "_", name.strip().lower()).strip("_")
 
 
+def single(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Give shapes of several parts that have only one as that part: some formats hold nothing else, and it says the same.
+
+    Examples
+    --------
+    >>> single(np.array([shapely.MultiPoint([(1, 2)]), shapely.Point(1, 2)]))
+    array([<POINT (1 2)>, <POINT (1 2)>], dtype=object)
+    """
+    alone = np.isin(shapely.get_type_id(shapes), SEVERAL) & (shapely.get_num_geometries(shapes) == 1)
+    return np.where(alone, shapely.get_geometry(shapes, 0), shapes)
+
+
 def plain(value: object) -> Value:
     """Give a value of a file as a plain Python one; None for what is empty."""
     if isinstance(value, np.datetime64):
         return None if np.isnat(value) else _date_text(value)
+    if isinstance(value, np.ndarray | list | tuple):
+        return "; ".join(str(plain(one)) for one in value) or None
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bytes):

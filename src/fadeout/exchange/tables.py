@@ -3,19 +3,20 @@
 Reads   a text file; or a layer whose place stands in columns (lat and lon, x and y, WKT)
 Gives   a `RawLayer`; `locate` makes geometries of its columns
 Knows   delimiters, byte-order marks, decimal commas; nothing of what a layer means
-Start   at `read_csv` and `locate`
+Start   at `chunks` and `locate`
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import shapely
@@ -23,7 +24,9 @@ from shapely import Point
 from shapely.geometry.base import BaseGeometry
 
 from fadeout.errors import InputRefused, Problem
-from fadeout.exchange.layers import RawLayer, Value, key, plain
+from fadeout.exchange import bounds
+from fadeout.exchange.guarding import unguarded
+from fadeout.exchange.layers import RawLayer, Value, key, plain, single
 from fadeout.records import coordinates
 
 WGS84 = "EPSG:4326"
@@ -50,45 +53,70 @@ DELIMITERS = ",;\t|"
 DEGREES = re.compile(r"\d\s*[°'\"′″]|\d\s+\d|\d\s*[NSEW]\b|\b[NSEW]\s*\d", re.I)  # not a plain number
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
-LONGEST_CELL = 2**31 - 1  # a polygon as WKT is longer than csv's own limit
+TOLD = 1_000  # faulty rows told one by one
 
 
-def read_csv(path: Path, format: str = "CSV") -> tuple[RawLayer, ...]:
-    """Read a text table as it stands: one layer, every value a text.
+def chunks(path: Path, format: str = "CSV", rows: int | None = None) -> Iterator[RawLayer]:
+    """Read a text table as it stands, at most some rows at a time: one layer, every value a text.
 
     Raises
     ------
     InputRefused
-        If it is not UTF-8, has no header, two columns of one name, or rows longer than the header.
+        If it is not UTF-8, has no header, two columns of one name, rows longer than the header, or a cell without end.
     """
-    text = _text(path)
-    delimiter = _delimiter(text)
-    csv.field_size_limit(LONGEST_CELL)
     try:
-        table = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        yield from _chunks(path, format, rows)
+    except UnicodeDecodeError as error:
+        raise InputRefused([_not_utf8(path)]) from error
     except csv.Error as error:
         message = f"the table cannot be read: {error}"
         remedy = "look for a quote that is never closed, or export it again"
         raise InputRefused([Problem("file.broken", message, remedy, path.name)]) from error
-    header = [name.strip() for name in table[0]]
-    problems = _header_problems(header, path.name) + _ragged(table, header, path.name)
-    if problems:
-        raise InputRefused(problems)
-    numbered = [(n, row) for n, row in enumerate(table[1:], 1) if any(cell.strip() for cell in row)]
-    filled = [row + [""] * (len(header) - len(row)) for _, row in numbered]
-    columns = {name: tuple(plain(row[i]) for row in filled) for i, name in enumerate(header) if name}
-    layer = RawLayer(
-        file=path.name,
-        name=path.stem,
-        format=format,
-        columns=columns,
-        geometries=(None,) * len(filled),
-        crs=None,
-        rows=tuple(n for n, _ in numbered),
-        table=True,
-        decimal_comma=delimiter != ",",
+
+
+def _chunks(path: Path, format: str, rows: int | None) -> Iterator[RawLayer]:
+    csv.field_size_limit(bounds.LIMITS.cell)
+    with path.open(encoding=_encoding(path), newline="") as stream:
+        delimiter = _delimiter(stream, path)
+        stream.seek(0)
+        table = csv.reader(_lines(stream, path), delimiter=delimiter, strict=True)
+        header = [name.strip() for name in next(table)]
+        bounds.check_columns(len(header), path)
+        problems = _header_problems(header, path.name)
+        if problems:
+            raise InputRefused(problems + _ragged(enumerate(table, 1), header, path.name))
+        empty = RawLayer(path.name, path.stem, format, {}, (), None, (), True, decimal_comma=delimiter != ",")
+        numbered = enumerate(table, 1)
+        first = True
+        while True:
+            piece = list(islice(_filled(numbered, header, path), rows))
+            if piece or first:
+                yield _layer(empty, header, piece)
+            if rows is None or len(piece) < rows:
+                return
+            first = False
+
+
+def _filled(
+    numbered: Iterator[tuple[int, list[str]]], header: list[str], path: Path
+) -> Iterator[tuple[int, list[str]]]:
+    """Rows that hold something, as wide as the header; the first that is wider has the rest of the table looked at."""
+    for n, row in numbered:
+        if _too_long(row, header):
+            raise InputRefused(_ragged(chain([(n, row)], numbered), header, path.name))
+        if any(cell.strip() for cell in row):
+            yield n, row + [""] * (len(header) - len(row))
+
+
+def _layer(empty: RawLayer, header: list[str], piece: list[tuple[int, list[str]]]) -> RawLayer:
+    return replace(
+        empty,
+        columns={
+            name: tuple(plain(unguarded(row[i])) for _, row in piece) for i, name in enumerate(header) if name
+        },
+        geometries=(None,) * len(piece),
+        rows=tuple(n for n, _ in piece),
     )
-    return (layer,)
 
 
 def number(value: Value, decimal_comma: bool = False) -> float | None:
@@ -206,9 +234,12 @@ def _shape(text: Value) -> BaseGeometry | None:
         return None
     try:
         with np.errstate(invalid="ignore"):  # NaN in a coordinate: intake tells of it
-            return shapely.force_2d(shapely.from_wkt(re.sub(r"^SRID=\d+;", "", str(text), flags=re.I)))
+            shape = shapely.force_2d(shapely.from_wkt(re.sub(r"^SRID=\d+;", "", str(text), flags=re.I)))
     except shapely.errors.ShapelyError as error:
         raise ValueError("this is not well-known text (WKT)") from error
+    if shapely.get_num_coordinates(shape) > bounds.LIMITS.vertices:
+        raise ValueError(f"the shape has more than {bounds.LIMITS.vertices} corners")
+    return single(np.array([shape], dtype=object))[0]
 
 
 def _bad_place(pair: list[str], cells: list[Value], fault: str, layer: RawLayer, row: int) -> Problem:
@@ -236,23 +267,39 @@ def _is_number(cell: Value, layer: RawLayer) -> bool:
         return False
 
 
-def _text(path: Path) -> str:
-    raw = path.read_bytes()
-    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        return raw.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        message = (
-            f"the text is not UTF-8: line {line} holds the byte 0x{raw[min(error.start, len(raw) - 1)]:02x}"
-        )
-        remedy = "save it as 'CSV UTF-8'"
-        raise InputRefused([Problem("file.encoding", message, remedy, path.name)]) from error
+def _encoding(path: Path) -> str:
+    with path.open("rb") as stream:
+        return "utf-16" if stream.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
-def _delimiter(text: str) -> str:
+def _not_utf8(path: Path) -> Problem:
+    """Tell the first line that is not UTF-8, and its byte."""
+    message = "the text is not UTF-16"
+    if _encoding(path) != "utf-16":
+        with path.open("rb") as stream:
+            for n, line in enumerate(stream, 1):
+                try:
+                    line.decode()
+                except UnicodeDecodeError as error:
+                    message = f"the text is not UTF-8: line {n} holds the byte 0x{line[error.start]:02x}"
+                    break
+    return Problem("file.encoding", message, "save it as 'CSV UTF-8'", path.name)
+
+
+def _lines(stream: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a file, none of them longer than a cell may be."""
+    longest = bounds.LIMITS.cell
+    while line := stream.readline(longest + 1):
+        if len(line) > longest:
+            message = f"a line has more than {longest} letters"
+            raise bounds.refuse("file.too-large", path, message, "look for a quote that is never closed")
+        yield line
+
+
+def _delimiter(stream: TextIO, path: Path) -> str:
     """The delimiter that stands most often in the header, outside quotes."""
-    header = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").split("\n", 1)[0])
+    first = next((line for line in _lines(stream, path) if line.strip("\r\n")), "")
+    header = re.sub(r'"[^"]*"', "", first)
     counts = Counter(sign for sign in header if sign in DELIMITERS)
     return counts.most_common(1)[0][0] if counts else ","
 
@@ -271,11 +318,18 @@ def _header_problems(header: list[str], file: str) -> list[Problem]:
     return problems
 
 
-def _ragged(table: list[list[str]], header: list[str], file: str) -> list[Problem]:
-    problems = []
-    for n, row in enumerate(table[1:], 1):
-        if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
+def _too_long(row: list[str], header: list[str]) -> bool:
+    return len(row) > len(header) and any(cell.strip() for cell in row[len(header) :])
+
+
+def _ragged(numbered: Iterable[tuple[int, list[str]]], header: list[str], file: str) -> list[Problem]:
+    """Every row longer than the header; beyond `TOLD` they are not told one by one."""
+    problems: list[Problem] = []
+    for n, row in numbered:
+        if _too_long(row, header):
             message = f"the row has {len(row)} cells, the header {len(header)}"
             remedy = "put texts that hold the delimiter into quotes"
             problems.append(Problem("file.ragged-row", message, remedy, file, row=n))
+            if len(problems) == TOLD:
+                break
     return problems
