@@ -165,11 +165,11 @@ FORMATS = (
         "zipped Shapefile",
         (".shp.zip", ".zip"),
         ZIPPED,
-        lambda head, path: _zip_with(head, path, ".shp"),
-        "every Shapefile in the archive as a layer",
+        lambda head, path: _zip_with(head, path, ".shp", ".dbf"),
+        "every Shapefile in the archive as a layer, and every .dbf without one as a table",
         "column names are cut after ten letters (they are recognised so)",
         writes="a Shapefile for each layer; the facts in about.json within the archive",
-        written_losses=("names", "short_texts", "decimals", "rings"),
+        written_losses=("names", "short_texts", "long_wholes", "decimals", "rings"),
         one_layer=False,
         any_crs=True,
     ),
@@ -267,6 +267,8 @@ def _opened(path: Path, form: Format, rows: int | None) -> Iterator[RawLayer]:
     if form.name in ("XLSX", "ODS", "KMZ"):
         bounds.check_archive(path, bounds.LIMITS.unpacked_whole)
         bounds.check_archived_xml(path)
+    if form.name == "KMZ":
+        return _kmz(path, form, rows)
     if form.name in ("KML", "GPX"):
         bounds.check_xml(path, deep=form.name == "GPX")
     if form.driver not in vector.STREAMED:
@@ -285,13 +287,26 @@ def _zipped(path: Path, form: Format, rows: int | None) -> Iterator[RawLayer]:
                 yield replace(piece, alone=piece.alone and len(found) == 1)
 
 
+def _kmz(path: Path, form: Format, rows: int | None) -> Iterator[RawLayer]:
+    """Layers of a KMZ; GDAL overlooks the columns of its only document unless that lies unpacked."""
+    with bounds.unpacked(path) as folder:
+        documents = [one for one in folder.rglob("*") if one.suffix.lower() == ".kml" and one.is_file()]
+        inner = documents[0] if len(documents) == 1 else path
+        yield from vector.chunks(inner, form.name, form.driver, rows, shown=path.name)
+
+
 def _shapefiles(folder: Path) -> set[Path]:
-    """The Shapefiles in a folder; what macOS puts beside them (__MACOSX, ._NAME) is none."""
-    return {
+    """The Shapefiles in a folder, and tables that have none; what macOS puts beside them (._NAME) is neither."""
+    found = {
         one
         for one in folder.rglob("*")
-        if one.suffix.lower() == ".shp" and one.is_file() and not one.name.startswith("._")
+        if one.is_file() and not one.name.startswith("._") and one.suffix.lower() in (".shp", ".dbf")
     }
+    return {one for one in found if one.suffix.lower() == ".shp" or not (_shapes_of(one) & found)}
+
+
+def _shapes_of(table: Path) -> set[Path]:
+    return {table.with_suffix(".shp"), table.with_suffix(".SHP")}
 
 
 def digests(path: Path) -> tuple[tuple[str, str], ...]:

@@ -1,7 +1,7 @@
 """Records as GPX 1.1 for handheld receivers: points as waypoints, lines as tracks, columns as extensions.
 
-Reads   one `Outgoing` and the facts of the file
-Gives   one .gpx, written record by record
+Reads   one `Outgoing` and the facts of the file; or the extensions of a .gpx
+Gives   one .gpx, written record by record; columns as they were written, 007 and not 7
 Knows   GPX's order of elements; nothing of how records are chosen
 Start   at `write`
 
@@ -14,8 +14,10 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from fadeout.exchange.losses import Lost
@@ -101,3 +103,36 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value) if isinstance(value, float) else str(value)
+
+
+LAYERS = {"waypoints": "wpt", "routes": "rte", "tracks": "trk"}
+
+
+def as_written(path: Path, layer: str, fields: Sequence[str], data: Sequence[Any]) -> list[Any]:
+    """Columns of our extensions as they stand; GDAL drops line ends, and the zeros of what it takes for numbers."""
+    kept = list(data)
+    wrong = {name: n for n, name in enumerate(fields) if name.startswith("ogr_")}
+    if not wrong or layer not in LAYERS:
+        return kept
+    found: dict[str, list[str | None]] = {name: [] for name in wrong}
+    for told in _extensions(path, LAYERS[layer]):
+        for name, texts in found.items():
+            texts.append(told.get(name.removeprefix("ogr_")))
+    for name, texts in found.items():
+        if len(texts) == len(kept[wrong[name]]):
+            kept[wrong[name]] = np.array([*texts, None], dtype=object)[:-1]
+    return kept
+
+
+def _extensions(path: Path, tag: str) -> Iterator[dict[str, str | None]]:
+    """The columns of each element of a kind, in order."""
+    try:
+        for _, element in ET.iterparse(path):
+            name = element.tag.rpartition("}")[2]
+            if name == tag:
+                extensions = next((one for one in element if one.tag.endswith("extensions")), ())
+                yield {one.tag.rpartition("}")[2]: one.text for one in extensions}
+            if name in LAYERS.values():
+                element.clear()
+    except ET.ParseError:
+        return

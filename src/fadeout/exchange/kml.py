@@ -41,15 +41,11 @@ def write_kml(path: Path, layers: Sequence[Outgoing], about: Mapping[str, str], 
 
 def write_kmz(path: Path, layers: Sequence[Outgoing], about: Mapping[str, str], lost: Lost) -> None:
     """Write the same as doc.kml in an archive, as programs expect."""
-    import io
-
-    entry = zipfile.ZipInfo("doc.kml")  # without a clock: equal records give equal bytes
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    with zipfile.ZipFile(path, "w") as archive, archive.open(entry, "w", force_zip64=True) as raw:
-        stream = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
-        _document(stream, layers, about, lost)
-        stream.flush()
-        stream.detach()
+    inner = path.with_name("doc.kml")
+    write_kml(inner, layers, about, lost)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(inner, inner.name)
+    inner.unlink()
 
 
 def _document(stream: TextIO, layers: Sequence[Outgoing], about: Mapping[str, str], lost: Lost) -> None:

@@ -36,6 +36,7 @@ FAMILIES = {"point": POINT, "line": LINE, "polygon": POLYGON}
 ENDINGS = {POINT: "_points", LINE: "_lines", POLYGON: "_polygons", "MultiPoint": "_multipoints"}
 EXACT_WHOLE = 2**53
 DBF_BYTES = 254
+DBF_LARGEST = 1e18
 UTC_FLAG = 100  # GDAL's number for UTC
 # A File Geodatabase keeps coordinates as whole numbers: origin and scale for degrees, and for metres.
 GRID_DEGREES = {"XORIGIN": "-400", "YORIGIN": "-400", "XYSCALE": "1000000000000"}
@@ -210,16 +211,17 @@ def _short(text: str, lost: Lost) -> str:
 
 
 def _wholes(values: list[Any], driver: str, lost: Lost) -> Array:
-    if driver == "OpenFileGDB":  # its whole numbers of 64 bits are read by new programs alone
+    if driver != "GPKG":  # a File Geodatabase's whole numbers of 64 bits are read by new programs alone
         lost.add("long_wholes", sum(value is not None and abs(value) > EXACT_WHOLE for value in values))
-        return _reals(values, driver, lost)
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64), None
     mask = np.array([value is None for value in values], dtype=bool)
     return np.array([value or 0 for value in values], dtype=np.int64), mask
 
 
 def _reals(values: list[Any], driver: str, lost: Lost) -> Array:
     if driver == "ESRI Shapefile":
-        lost.add("decimals", sum(value is not None for value in values))
+        lost.add("decimals", sum(value is not None and value != round(value, 15) for value in values))
+        values = [None if value is None or abs(value) > DBF_LARGEST else value for value in values]
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64), None
 
 

@@ -25,7 +25,7 @@ LOSSES = {
     "long_wholes": "whole numbers beyond 2^53 are rounded",
     "long_cells": "texts of more than 32,767 letters are cut; so long a shape is left out",
     "short_texts": "texts are cut after 254 bytes",
-    "decimals": "numbers are kept to 15 decimals and 24 digits",
+    "decimals": "numbers are kept to 15 decimals, and those beyond 10^18 are left out",
     "names": "column names are cut after ten letters (they are recognised so)",
     "empty_columns": "columns of a layer without rows, and columns in which no row has a value",
 }

@@ -156,6 +156,25 @@ def shapes_of(records: Sequence[Record], lost: Lost, crs: str = places.WGS84) ->
     return places.move(kept, places.WGS84, crs)
 
 
+def wkt(shape: BaseGeometry) -> str:
+    """Well-known text that gives every coordinate back exactly; that of GEOS rounds very small ones.
+
+    Examples
+    --------
+    >>> wkt(shapely.MultiPoint([(1, 2.5), (3, 4)]))
+    'MULTIPOINT ((1.0 2.5), (3.0 4.0))'
+    """
+    return f"{shape.geom_type.upper()} {_wkt(shape)}"
+
+
+def _wkt(shape: BaseGeometry) -> str:
+    if hasattr(shape, "geoms"):
+        return f"({', '.join(_wkt(part) for part in shape.geoms)})"
+    if shape.geom_type == "Polygon":
+        return f"({', '.join(_wkt(ring) for ring in (shape.exterior, *shape.interiors))})"
+    return f"({', '.join(f'{x!r} {y!r}' for x, y, *_ in shape.coords)})"
+
+
 def family(shape: BaseGeometry | None) -> str:
     """Tell "point", "line" or "polygon"; "" where there is no shape."""
     if shape is None:

@@ -71,11 +71,8 @@ def chunks(path: Path, format: str, rows: int | None) -> Iterator[RawLayer]:
 def _chunks(path: Path, format: str, rows: int | None) -> Iterator[RawLayer]:
     _, parquet = arrow(path)
     with parquet.ParquetFile(path) as file:
-        meta = {
-            k.decode(): v.decode()
-            for k, v in (file.schema_arrow.metadata or {}).items()
-            if k != b"ARROW:schema"
-        }
+        raw = file.metadata.metadata or {}
+        meta = {name.decode(): raw[name].decode() for name in (b"geo", b"fadeout") if name in raw}
         geo = _geo(meta, path, format)
         about = json.loads(meta.get("fadeout", "{}"))
         name = str(about.get("layer") or path.stem) if isinstance(about, dict) else path.stem

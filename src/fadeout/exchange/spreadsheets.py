@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fadeout.exchange.guarding import guarded
 from fadeout.exchange.losses import Lost
-from fadeout.exchange.outgoing import Outgoing, column, shapes_of
+from fadeout.exchange.outgoing import Outgoing, column, shapes_of, wkt
 
 LONGEST = 32_767  # letters in a cell of XLSX (ECMA-376 part 1, 18.3.1.4 and Excel's own limit)
 EXACT = 10**15  # beyond, Excel shows and keeps 15 digits only: such numbers are written as texts
@@ -67,7 +67,7 @@ def _places(layer: Outgoing, shapes: list[BaseGeometry | None]) -> list[list[Any
     if layer.geometry == "point":
         at = [None if shape is None else shapely.get_coordinates(shape)[0].tolist() for shape in shapes]
         return [[None if one is None else one[axis] for one in at] for axis in (0, 1)]
-    return [[None if shape is None else shapely.to_wkt(shape, rounding_precision=-1) for shape in shapes]]
+    return [[None if shape is None else wkt(shape) for shape in shapes]]
 
 
 def _csv_cell(value: Any) -> Any:
@@ -105,6 +105,8 @@ def _xlsx_cell(sheet: Any, value: Any, day: bool, lost: Lost) -> Any:
 
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > EXACT:
         return _text(sheet, str(value))
+    if isinstance(value, float):  # openpyxl itself would write 16 digits
+        return _cell(sheet, repr(value), "n")
     if not isinstance(value, str):
         return value
     if day and value >= FIRST_DAY:
@@ -118,8 +120,12 @@ def _xlsx_cell(sheet: Any, value: Any, day: bool, lost: Lost) -> Any:
 
 
 def _text(sheet: Any, words: str) -> Any:
+    return _cell(sheet, words, "s")  # openpyxl would take "=…" for a formula
+
+
+def _cell(sheet: Any, words: str, type: str) -> Any:
     from openpyxl.cell import WriteOnlyCell
 
     cell = WriteOnlyCell(sheet, words)
-    cell.data_type = "s"  # openpyxl would take "=…" for a formula
+    cell.data_type = type
     return cell

@@ -25,7 +25,7 @@ from pyproj.exceptions import CRSError
 from shapely.geometry.base import BaseGeometry
 
 from fadeout.errors import InputRefused, Problem
-from fadeout.exchange import bounds
+from fadeout.exchange import bounds, gpx
 from fadeout.exchange.guarding import unguarded
 from fadeout.exchange.layers import RawLayer, Value, key, plain, single
 
@@ -87,7 +87,7 @@ def chunks(
         If the file is broken, too large, or GDAL takes it for another format.
     """
     file = Path(shown or path.name)  # as messages name it
-    if driver == "ESRI Shapefile":
+    if driver == "ESRI Shapefile" and path.suffix.lower() == ".shp":
         _check_family(path, file)
     source = path.resolve()
     try:
@@ -189,8 +189,12 @@ def _layer(
     meta, fids, wkb, data = pyogrio.raw.read(
         path, layer=name, return_fids=True, **part, **OPENING.get(driver, {})
     )
-    exact = _exact(path, name, meta, fids, data)
-    columns = _columns(list(meta["fields"]), exact, format)
+    fields, data = list(meta["fields"]), _exact(path, name, meta, fids, data)
+    if format == "GPX":
+        data = gpx.as_written(path, name, fields, data)
+    if format in ("XLSX", "ODS") and _header_alone(fields, len(fids)):
+        fields, data, fids = [str(values[0]) for values in data], [values[:0] for values in data], fids[:0]
+    columns = _columns(fields, data, format)
     count = len(fids)
     if wkb is not None:
         bounds.check_vertices(wkb, path, first + 1)
@@ -206,6 +210,11 @@ def _layer(
         axes_named=format in ("KML", "KMZ", "GPX"),
         times=_times(path, count) if format == "GPX" and name == "tracks" else (),
     )
+
+
+def _header_alone(fields: list[str], count: int) -> bool:
+    """Whether GDAL took the header of a sheet without rows for its only row."""
+    return count == 1 and fields == [f"Field{n}" for n in range(1, len(fields) + 1)]
 
 
 def _exact(path: Path, layer: str, meta: Mapping[str, Any], fids: Any, data: Any) -> list[Any]:
