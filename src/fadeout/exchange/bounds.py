@@ -9,6 +9,7 @@ Start   at `LIMITS`
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Limits:
     unpacked: int = 4 * 2**30  # bytes, all members of an archive of Shapefiles or of a File Geodatabase
     unpacked_whole: int = 2**30  # bytes, where all of it is held in memory: XLSX, ODS, KMZ
     whole: int = 2 * 2**30  # bytes of a file that is held in memory: GeoJSON, KML, GPX
-    ratio: int = 250  # unpacked to packed; texts and tables reach some 20 to 100
+    ratio: int = 500  # unpacked to packed; tables of blanks reach some 200
     ratio_from: int = 100 * 2**20  # bytes unpacked; below, no ratio can do harm
     depth: int = 100  # elements within elements of an XML text
     track_points: int = 20_000_000  # of one GPX file, whose times are kept
@@ -145,7 +146,7 @@ def unpacked(path: Path) -> Iterator[Path]:
             raise refuse(
                 "file.broken", path, f"the archive cannot be read: {words}", "send it again"
             ) from error
-        except zipfile.zlib.error as error:  # type: ignore[attr-defined]
+        except zlib.error as error:
             raise refuse(
                 "file.broken", path, f"the archive cannot be read: {error}", "send it again"
             ) from error
@@ -187,7 +188,7 @@ def check_archived_xml(path: Path) -> None:
                     with archive.open(member) as stream:
                         if _entities(stream):
                             raise _entities_refused(path)
-    except (zipfile.BadZipFile, zipfile.zlib.error, OSError, ValueError, RuntimeError, EOFError) as error:  # type: ignore[attr-defined]
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError) as error:
         raise refuse(
             "file.broken", path, f"the archive cannot be read: {error}", "export it again"
         ) from error

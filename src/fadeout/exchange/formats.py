@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from fadeout.exchange.layers import RawLayer
 from fadeout.exchange.losses import COMMON, LOSSES
 
 HEAD = 8192  # bytes looked at to tell what a file is
+Pieces = Generator[RawLayer, None, None]
 CSV, PARQUET, ZIPPED = "CSV", "Parquet", "zip"  # drivers of our own, beside GDAL's
 
 
@@ -233,7 +234,7 @@ def read(path: Path) -> tuple[RawLayer, ...]:
     return tuple(_pieces(path, None))
 
 
-def chunks(path: Path, rows: int) -> Iterator[RawLayer]:
+def chunks(path: Path, rows: int) -> Pieces:
     """Read a file layer by layer, in pieces of at most some rows, whose row numbers go on.
 
     Memory holds one piece of CSV, GeoPackage, File Geodatabase, Shapefile, FlatGeobuf and GeoParquet; other formats are
@@ -242,7 +243,7 @@ def chunks(path: Path, rows: int) -> Iterator[RawLayer]:
     return _pieces(path, rows)
 
 
-def _pieces(path: Path, rows: int | None) -> Iterator[RawLayer]:
+def _pieces(path: Path, rows: int | None) -> Pieces:
     form = _checked(path)
     some = False
     with closing(_opened(path, form, rows)) as pieces:
@@ -253,7 +254,7 @@ def _pieces(path: Path, rows: int | None) -> Iterator[RawLayer]:
         raise InputRefused([_problem("file.empty", path, "the file holds no layer", "export it again")])
 
 
-def _opened(path: Path, form: Format, rows: int | None) -> Iterator[RawLayer]:
+def _opened(path: Path, form: Format, rows: int | None) -> Pieces:
     """Go to the reader of a format, past the bounds of its kind; answers of a form server have one of their own."""
     if form.name == "GeoJSON" and forms.is_answer(path):
         bounds.check_size(path)
@@ -276,7 +277,7 @@ def _opened(path: Path, form: Format, rows: int | None) -> Iterator[RawLayer]:
     return vector.chunks(path, form.name, form.driver, rows)
 
 
-def _zipped(path: Path, form: Format, rows: int | None) -> Iterator[RawLayer]:
+def _zipped(path: Path, form: Format, rows: int | None) -> Pieces:
     """Layers of the Shapefiles, or of the geodatabase, in an archive."""
     with bounds.unpacked(path) as folder:
         geodatabase = form.driver == "OpenFileGDB"
@@ -287,7 +288,7 @@ def _zipped(path: Path, form: Format, rows: int | None) -> Iterator[RawLayer]:
                 yield replace(piece, alone=piece.alone and len(found) == 1)
 
 
-def _kmz(path: Path, form: Format, rows: int | None) -> Iterator[RawLayer]:
+def _kmz(path: Path, form: Format, rows: int | None) -> Pieces:
     """Layers of a KMZ; GDAL overlooks the columns of its only document unless that lies unpacked."""
     with bounds.unpacked(path) as folder:
         documents = [one for one in folder.rglob("*") if one.suffix.lower() == ".kml" and one.is_file()]

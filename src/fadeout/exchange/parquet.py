@@ -9,7 +9,7 @@ Start   at `chunks` and `write`
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ def arrow(path: Path) -> tuple[Any, Any]:
         If pyarrow is not installed.
     """
     try:
-        import pyarrow
-        import pyarrow.parquet
+        import pyarrow  # type: ignore[import-untyped]
+        import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as error:
         message = "GeoParquet needs pyarrow, which is not installed"
         remedy = "run ./run extras once, or use GeoPackage"
@@ -49,7 +49,7 @@ def arrow(path: Path) -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-def chunks(path: Path, format: str, rows: int | None) -> Iterator[RawLayer]:
+def chunks(path: Path, format: str, rows: int | None) -> Generator[RawLayer, None, None]:
     """Read a file row group by row group.
 
     Raises

@@ -78,7 +78,7 @@ def _csv_cell(value: Any) -> Any:
 
 def write_xlsx(path: Path, layers: Sequence[Outgoing], about: Mapping[str, str], lost: Lost) -> None:
     """Write each layer as a sheet with its header frozen, and the facts as a sheet `about`."""
-    from openpyxl import Workbook
+    from openpyxl import Workbook  # type: ignore[import-untyped]
 
     book = Workbook(write_only=True)
     for layer in layers:
@@ -101,7 +101,7 @@ def _sheet_name(name: str) -> str:
 
 def _xlsx_cell(sheet: Any, value: Any, day: bool, lost: Lost) -> Any:
     """A typed cell: a date as a date, a text as a text whatever it looks like."""
-    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > EXACT:
         return _text(sheet, str(value))

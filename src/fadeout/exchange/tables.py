@@ -12,7 +12,7 @@ import csv
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -56,7 +56,7 @@ COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 TOLD = 1_000  # faulty rows told one by one
 
 
-def chunks(path: Path, format: str = "CSV", rows: int | None = None) -> Iterator[RawLayer]:
+def chunks(path: Path, format: str = "CSV", rows: int | None = None) -> Generator[RawLayer, None, None]:
     """Read a text table as it stands, at most some rows at a time: one layer, every value a text.
 
     Raises

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +74,7 @@ SHAPEFILE_MAY = (".prj", ".cpg")
 
 def chunks(
     path: Path, format: str, driver: str, rows: int | None = None, shown: str = ""
-) -> Iterator[RawLayer]:
+) -> Generator[RawLayer, None, None]:
     """Read every layer, at most some rows at a time; layers without rows that a format brings by itself are left out.
 
     `shown` is the name of the archive that the file came in.
