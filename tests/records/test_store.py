@@ -296,6 +296,7 @@ def test_the_public_sees_no_evidence_point_and_partners_see_a_cell(store: Store)
     assert shapely.equals(coarse.shape, box(107.05, 16.80, 107.06, 16.81))
     assert "source" not in coarse.values
     assert "entered" not in coarse.values
+    assert "position_error_m" not in coarse.values
 
 
 def test_a_partner_cannot_find_a_place_by_asking_with_smaller_and_smaller_boxes(store: Store) -> None:

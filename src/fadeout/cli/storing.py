@@ -26,6 +26,7 @@ from fadeout.cli.store_options import (
     Standard,
     Who,
     Why,
+    box_of,
     change_row,
     no_word,
     opened,
@@ -257,6 +258,57 @@ def verify(
     sys.stdout.flush()
     if faults:
         raise typer.Exit(CHECK_FAILED)
+
+
+@app.command(
+    epilog=examples(
+        "fadeout export areas.gpkg --kind hazardous_area --kind release",
+        "fadeout export partners.xlsx --kind evidence --as partner --area SHA-0142",
+        codes=STORE_HELP,
+    ),
+    short_help="Write records of a store into a file.",
+)
+def export(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The file; its suffix names the format.")],
+    store: Address,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--kind", metavar="KIND", help="Only this kind; all that are filled if not given."),
+    ] = None,
+    area: Annotated[
+        str, typer.Option("--area", metavar="ID", help="Only what belongs to a hazardous area.")
+    ] = "",
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="As it stood on a day.")
+    ] = None,
+    since: Annotated[str, typer.Option("--since", metavar="DATE", help="Only what was recorded since.")] = "",
+    bbox: Annotated[str, typer.Option("--bbox", metavar="W,S,E,N", help="Only what touches this box.")] = "",
+    crs: Annotated[
+        str, typer.Option("--crs", metavar="CRS", help="CRS of places, for formats that can hold another.")
+    ] = "EPSG:4326",
+    role: Role = "staff",
+    as_json: AsJson = False,
+) -> None:
+    """Write records into FILE: GeoPackage, GeoJSON, KML, GPX, CSV, XLSX, GeoParquet, File Geodatabase and more.
+
+    Only what the role may see goes out, and the file says which role it was made for. A format that holds one
+    layer gets a file for each kind. What a format loses is told; docs/reference/formats.md lists it.
+    """
+    from fadeout.jobs import export as job
+
+    asked = job.Asked(out, tuple(kinds or ()), area, as_of, since, box_of(bbox), crs)
+    written = job.export(opened(store), asked, viewer_as(role), now())
+    told = [
+        {"file": one.file.name, "records": sum(one.records.values()), "kinds": ", ".join(one.records)}
+        for one in written
+    ]
+    if as_json:
+        print_json([{**row, "lost": list(one.lost)} for row, one in zip(told, written, strict=True)])
+        return
+    print_table(told, "")
+    for one in written:
+        for words in one.lost:
+            print(f"{one.file.name}: {words}", file=sys.stderr)
 
 
 @app.command(

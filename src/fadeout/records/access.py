@@ -43,6 +43,7 @@ HIDDEN = (  # columns that could tell the place, or a person, of a record seen c
         "inspector",
     ),
     *("inputs", "summary", "summary_sha256"),
+    "position_error_m",  # of the exact place; beside a cell it would mislead
 )
 
 

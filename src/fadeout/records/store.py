@@ -95,6 +95,12 @@ class Store:
             at = max(now, _just_after(last.at))  # history stays in order whatever the clock says
         return Change(connection, self.layout, number, at, who, why, context, head, first, undoes)
 
+    @contextmanager
+    def connected(self) -> Iterator[sa.Connection]:
+        """A connection to read with; what the database cannot do is told in words."""
+        with self.engine.connect() as connection, told(self.address):
+            yield connection
+
     def undo(self, number: int, *, who: str, why: str = "") -> Put:
         """Take back one change by a new one: its records stand again as before it.
 
@@ -160,7 +166,7 @@ class Store:
         where: Mapping[str, object] | None = None,
     ) -> list[Record]:
         """Give the first `limit` records of a kind behind the id `after`; see `reading.page`."""
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             return reading.page(
                 connection,
                 self.layout,
@@ -183,7 +189,7 @@ class Store:
         where: Mapping[str, object] | None = None,
     ) -> Iterator[Record]:
         """Give all records of a kind, page by page, as they stood when the first page was read."""
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             after = ""
             while True:
                 found = reading.page(
@@ -196,35 +202,35 @@ class Store:
 
     def get(self, kind: str, id: str, viewer: Viewer, as_of: str | None = None) -> Record | None:
         """Give one record, None if there is none that the viewer may see."""
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             return reading.get(connection, self.layout, kind, id, viewer, as_of)
 
     def ids(self, kind: str) -> list[str]:
         """The ids of a kind, whoever asks: for checks of the program's own."""
         table = KIND_TABLES[kind]
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             return list(connection.execute(sa.select(table.c.id).order_by(table.c.id)).scalars())
 
     def count(self, kind: str, viewer: Viewer) -> int:
         """How many records of a kind the viewer may see."""
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             return reading.count(connection, kind, viewer)
 
     def history(self, id: str, viewer: Viewer, kind: str | None = None) -> list[reading.Version]:
         """Give every version of the records of an id."""
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             return reading.history(connection, id, viewer, kind)
 
     def versions(self, kind: str, viewer: Viewer) -> Iterator[reading.Version]:
         """Give every version of every record of a kind, record by record, the oldest first."""
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             yield from reading.versions(connection, kind, viewer)
 
     def changes(self, limit: int = 50) -> list[dict[str, Any]]:
         """Give the last changes, the newest first: who, when, why, how many versions."""
         names = ("change", "at", "who", "why", "rows", "undoes", "context")
         query = sa.select(*(CHANGES.c[n] for n in names)).order_by(CHANGES.c.change.desc()).limit(limit)
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             found = [dict(row) for row in connection.execute(query).mappings()]
         return [{**row, "context": json.loads(row["context"])} for row in found]
 
@@ -236,7 +242,7 @@ class Store:
             .where(HISTORY.c.id.in_(list(ids)), HISTORY.c.change > newest.scalar_subquery())
             .order_by(HISTORY.c.seq)
         )
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             found = {(row.kind, row.id): row.action for row in connection.execute(query)}
         return [(kind, one, action) for (kind, one), action in found.items()]
 
@@ -253,14 +259,14 @@ class Store:
     def remembered(self, topic: str, name: str) -> str | None:
         """Give a choice that was kept, None if none was."""
         query = sa.select(REMEMBERED.c.value).where(REMEMBERED.c.topic == topic, REMEMBERED.c.name == name)
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             return connection.execute(query).scalar()
 
     # ---- check -------------------------------------------------------------------------------------------------------
 
     def verify(self, say: audit.Progress = lambda words, done: None) -> audit.Verified:
         """Check the whole history, and that the present holds what it last says; name every row that does not fit."""
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             found = audit.verify(connection, say)
             faults = [fault for kind in KINDS for fault in self._present_faults(connection, kind)]
         return audit.Verified(found.rows, found.changes, found.head, found.faults + tuple(faults))
@@ -272,7 +278,7 @@ class Store:
         except ValueError:
             return False
         query = sa.select(sa.func.count()).select_from(CHANGES).where(CHANGES.c.hash == noted)
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             return bool(connection.execute(query).scalar_one())
 
     def _present_faults(self, connection: sa.Connection, kind: str) -> Iterator[audit.Fault]:
