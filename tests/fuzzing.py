@@ -25,8 +25,12 @@ import openpyxl
 import pyogrio
 import shapely
 
+from fadeout.exchange.outgoing import outgoing
+from fadeout.exchange.writing import write_records
 from fadeout.jobs.storing import Request, take_in
 from fadeout.records.access import Viewer
+from fadeout.records.catalogue import KINDS
+from fadeout.records.record import Record
 from fadeout.records.store import Store, create_store
 
 STAFF = Viewer("s", "staff")
@@ -52,6 +56,16 @@ def seeds(folder: Path) -> dict[str, Path]:
     ):
         made[name] = folder / f"evidence{suffix}"
         _points(made[name], driver)
+    made["ODS"] = folder / "evidence.ods"
+    cells = {
+        "id": np.array([f"EP-{i}" for i in range(ROWS)], dtype=object),
+        "lat": np.arange(16.0, 16.0 + ROWS),
+        "lon": np.full(ROWS, 107.5),
+    }
+    pyogrio.raw.write(
+        str(made["ODS"]), None, list(cells.values()), fields=list(cells), driver="ODS", layer="evidence"
+    )
+    made |= _written(folder)
     made["GPX"] = folder / "evidence.gpx"
     waypoints = "".join(f'<wpt lat="{16 + i}" lon="107"><name>EP-{i}</name></wpt>' for i in range(ROWS))
     made["GPX"].write_text(
@@ -68,6 +82,24 @@ def seeds(folder: Path) -> dict[str, Path]:
     for row in ["id,lat,lon,found_on,kind,count", *rows]:
         sheet.append(row.split(","))
     book.save(made["XLSX"])
+    return made
+
+
+def _written(folder: Path) -> dict[str, Path]:
+    """Files as the program itself writes them."""
+    rows = [
+        Record("evidence", f"EP-{i}", {"kind": "item", "count": i + 1}, shapely.Point(107, 16 + i))
+        for i in range(ROWS)
+    ]
+    about = {"fadeout": "0", "created_utc": "2026-11-25T07:00:00Z", "sensitivity": "exact"}
+    made = {}
+    for name, suffix in (
+        ("File Geodatabase", ".gdb.zip"),
+        ("zipped Shapefile", ".shp.zip"),
+        ("GeoParquet", ".parquet"),
+    ):
+        made[name] = folder / f"evidence{suffix}"
+        write_records(made[name], [outgoing(KINDS["evidence"], rows)], about=about)
     return made
 
 

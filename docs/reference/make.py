@@ -1,7 +1,7 @@
-"""Writes docs/reference/commands.md from the command line's own help, so that the two cannot differ.
+"""Writes docs/reference/commands.md and formats.md from the program itself, so that they cannot differ from it.
 
-Reads   `fadeout.cli`
-Gives   commands.md beside this file; with --check, an error if it is out of date
+Reads   `fadeout.cli`, `fadeout.exchange.formats`
+Gives   the pages beside this file; with --check, an error if one is out of date
 Start   at `main`: `./run python docs/reference/make.py`
 """
 
@@ -18,8 +18,9 @@ import typer
 from typer.testing import CliRunner
 
 from fadeout.cli import app
+from fadeout.exchange import formats
 
-PAGE = Path(__file__).with_name("commands.md")
+HERE = Path(__file__).parent
 HEAD = """# Commands
 
 Made by `./run python docs/reference/make.py` from `fadeout --help`; do not edit.
@@ -45,13 +46,13 @@ def page() -> str:
 
 
 def main() -> None:
-    """Write the page, or compare it."""
-    new = page()
-    if "--check" in sys.argv[1:]:
-        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != new:
-            sys.exit("docs/reference/commands.md is out of date: ./run python docs/reference/make.py")
-        return
-    PAGE.write_text(new, encoding="utf-8")
+    """Write the pages, or compare them."""
+    pages = {HERE / "commands.md": page(), HERE / "formats.md": formats.as_markdown()}
+    for path, new in pages.items():
+        if "--check" not in sys.argv[1:]:
+            path.write_text(new, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != new:
+            sys.exit(f"docs/reference/{path.name} is out of date: ./run python docs/reference/make.py")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,10 @@ if sys.platform == "win32":
 import fuzzing
 
 TIMES = 100  # twenty thousand stand in benchmarks/fuzz.py
-FORMATS = ("GeoPackage", "GeoJSON", "KML", "KMZ", "FlatGeobuf", "Shapefile", "GPX", "CSV", "XLSX")
+FORMATS = (
+    *("GeoPackage", "GeoJSON", "KML", "KMZ", "FlatGeobuf", "Shapefile", "GPX", "CSV", "XLSX"),
+    *("ODS", "File Geodatabase", "zipped Shapefile", "GeoParquet"),
+)
 
 
 @pytest.fixture(scope="module")

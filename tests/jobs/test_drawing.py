@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from shapely.geometry.base import BaseGeometry
 
-from fadeout.jobs.drawing import proposals
+from fadeout.jobs.drawing import proposals, write
+from fadeout.jobs.storing import Request, take_in
 from fadeout.records import boxes, places
 from fadeout.records import standard as standards
 from fadeout.records.record import Record
@@ -50,6 +52,13 @@ def test_boxes_with_items_make_one_area_that_stands_on_them(store: Store) -> Non
     assert area.values["stands_on"] == ["EP-0", "EP-1"]
     assert area.values["profile"] == STANDARD.label
     assert "open" in str(area.values["edges"]) or "closed_by_search" in str(area.values["edges"])
+
+
+def test_proposals_are_a_file_that_an_intake_takes_in(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "proposals.gpkg"
+    write(proposals(store, STANDARD, "a"), path, datetime(2026, 11, 25, tzinfo=UTC))
+    (review,) = take_in(store, Request((path,), "a"), today=date(2026, 11, 25))
+    assert (review.problems, review.counts["hazardous_area"].new) == ([], 1)
 
 
 def test_nothing_in_the_store_changes_by_drawing(store: Store) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -122,6 +123,42 @@ def areas_accept(id: AreaArgument, store: Address, who: Who = "", why: Why = "")
 
     after = job.accept(opened(store), id, now().date(), who=person(who), why=why or f"looked again at {id}")
     print(f"{after.id} stands as it is; looked at by {after.values['reviewed_by']}.")
+
+
+@areas_app.command(
+    "draw", epilog=examples("fadeout areas draw proposals.gpkg --standard south-east-asia", codes=STORE_HELP)
+)
+def areas_draw(
+    out: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write: .gpkg, .geojson and others.")
+    ],
+    store: Address,
+    standard: Standard = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw hazardous areas around the boxes with evidence, as proposals in FILE; nothing in the store changes.
+
+    Look at FILE, change it in a map program, then: fadeout intake FILE
+    """
+    from fadeout.jobs import drawing as job
+    from fadeout.records import standard as standards
+
+    drawn = job.proposals(opened(store), standards.load(standard), person())
+    rows = [
+        {
+            "id": one.id,
+            "kind": one.kind,
+            "stands_on": one.values.get("stands_on"),
+            "why": one.values.get("remark"),
+        }
+        for one in drawn
+    ]
+    if drawn:
+        job.write(drawn, out, now())
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, "There is no box with evidence: nothing was drawn.")
 
 
 @standard_app.command("show", epilog=examples("fadeout standard show single-strike"))

@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 
+from fadeout.exchange.outgoing import content_sha256, outgoing
+from fadeout.exchange.writing import write_records
 from fadeout.records import boxes, hazardous, places
 from fadeout.records.access import Viewer
 from fadeout.records.boxes import Cell, Search, Seen
+from fadeout.records.catalogue import KINDS
 from fadeout.records.record import Record
 from fadeout.records.standard import Standard
 from fadeout.records.store import Store
@@ -41,6 +47,19 @@ def proposals(store: Store, standard: Standard, who: str) -> list[Record]:
         seen = boxes.by_cell(points.get(crs, ()), standard.box_side_m, crs)
         found += _drawn(searches.get(crs, {}), _flagged(seen, points.get(crs, ())), standard)
     return found
+
+
+def write(drawn: Sequence[Record], path: Path, now: datetime) -> list[str]:
+    """Write proposals into a file that an intake reads; give what the format loses."""
+    kinds = dict.fromkeys(one.kind for one in drawn)
+    layers = [outgoing(KINDS[kind], [one for one in drawn if one.kind == kind]) for kind in kinds]
+    about = {
+        "fadeout": version("fadeout"),
+        "created_utc": now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z",
+        "sensitivity": "exact: proposals for staff, to be looked at",
+        "content_sha256": content_sha256(drawn),
+    }
+    return write_records(path, layers, about=about)
 
 
 def _one_box(store: Store, viewer: Viewer, standard: Standard) -> Iterable[Record]:
