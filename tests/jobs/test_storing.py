@@ -9,12 +9,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from shapely import Point
+from shapely import Point, box
 
 from fadeout.errors import InputRefused
 from fadeout.jobs.storing import Request, Review, differences, take_in
 from fadeout.records.access import Viewer
 from fadeout.records.catalogue import KINDS
+from fadeout.records.record import Record
 from fadeout.records.store import Store, create_store
 
 STAFF = Viewer("s", "staff")
@@ -140,6 +141,73 @@ def test_a_column_map_is_remembered_for_its_source(store: Store, tmp_path: Path)
     intake(store, file(tmp_path, "funde1.csv", foreign), column_map=mapping, source="office")
     (second,) = intake(store, file(tmp_path, "funde2.csv", foreign.replace("A,", "C,")), source="office")
     assert (second.put.new, second.put.same) == (1, 1)
+
+
+def test_tracks_of_a_receiver_become_searched_ground_with_their_swath(store: Store, tmp_path: Path) -> None:
+    points = "".join(f'<trkpt lat="{16.8 + i / 1000}" lon="107.05"/>' for i in range(3))
+    gpx = (
+        '<?xml version="1.0"?><gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1">'
+        '<wpt lat="16.8" lon="107"><name>001</name></wpt>'
+        "<trk><name>ACTIVE LOG</name><trkseg></trkseg></trk>"
+        f"<trk><name>T-1</name><trkseg>{points}</trkseg></trk></gpx>"
+    )
+    constants = {"swath_m": "2", "method": "visual", "outcome": "complete"}
+    (review,) = intake(store, file(tmp_path, "day.gpx", gpx), kind="searched", constants=constants)
+    assert review.problems == []
+    (found,) = store.page("searched", STAFF)
+    assert (found.id, found.values["swath_m"]) == ("T-1", 2.0)
+    assert found.shape is not None
+    assert found.shape.geom_type == "LineString"
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells"),
+    [
+        ("coordinates", '"16°48\'09""N 107°03\'00""E"'),
+        ("mgrs", "48Q YD 18456 58773"),
+        ("lat,lon", "16°48.15'N,107°03.0'E"),
+    ],
+)
+def test_places_are_read_as_people_type_them(store: Store, tmp_path: Path, columns: str, cells: str) -> None:
+    (review,) = intake(store, file(tmp_path, "evidence.csv", f"id,{columns}\nEP-1,{cells}\n"))
+    assert review.problems == []
+    found = store.get("evidence", "EP-1", STAFF)
+    assert found is not None
+    assert found.shape is not None
+    assert found.shape.distance(Point(107.05, 16.8025)) < 0.001
+    assert found.values["entered"]
+
+
+BOW = "POLYGON ((107 16, 107.01 16.01, 107.01 16, 107 16.01, 107 16))"
+
+
+def test_a_polygon_that_crosses_itself_is_mended_only_on_a_persons_word(store: Store, tmp_path: Path) -> None:
+    path = file(tmp_path, "hazardous_area.csv", f'id,state,wkt\nSHA-1,suspected,"{BOW}"\n')
+    (refused,) = intake(store, path, crs="EPSG:4326")
+    assert [problem.code for problem in refused.problems] == ["gate.invalid"]
+    (mended,) = intake(store, path, crs="EPSG:4326", repair=True)
+    assert mended.problems == []
+    area = store.get("hazardous_area", "SHA-1", STAFF)
+    assert area is not None
+    assert area.shape is not None
+    assert area.shape.is_valid
+    assert area.values["entered"] == BOW
+
+
+def test_a_place_far_outside_the_programmes_ground_is_refused(tmp_path: Path) -> None:
+    store = create_store(tmp_path / "north.gpkg")
+    with store.change(who="a", why="b") as change:
+        change.put([Record("programme", "P", {"name": "P"}, box(100, 13, 108, 23))])
+    (review,) = intake(store, file(tmp_path, "evidence.csv", FINDS.replace("107.06", "17.06")))
+    assert "gate.outside" in {problem.code for problem in review.problems}
+
+
+def test_overlaps_and_repeated_places_are_counted_and_taken_in(store: Store, tmp_path: Path) -> None:
+    (review,) = intake(
+        store, file(tmp_path, "evidence.csv", FINDS + "EP-3,16.8025,107.05,2024-03-01,item,1\n")
+    )
+    assert review.findings == {"gate.same-point": 2}
+    assert review.put.new == 3
 
 
 def test_what_is_simulated_stays_marked(store: Store, tmp_path: Path) -> None:

@@ -149,6 +149,12 @@ def show_reviews(reviews: Sequence[Review]) -> None:
             print(f"{review.file}: refused, nothing of it was stored.", file=sys.stderr)
         for note in review.notes:
             print(f"Note: {note}.", file=sys.stderr)
+    found = [
+        {"file": review.file, "finding": code, "rows": number}
+        for review in reviews
+        for code, number in review.findings.items()
+    ]
+    print_table(found, "")
     whole = [row for row in rows if not any(r.problems for r in reviews if r.file == row["file"])]
     print_table(whole, "")
     for review in reviews:

@@ -32,6 +32,7 @@ from fadeout.jobs.storing_rows import Taken, entered_of, records_of
 from fadeout.records import standard as standards
 from fadeout.records.catalogue import KINDS
 from fadeout.records.changing import Change, Put, from_body
+from fadeout.records.checking import SHAPES
 from fadeout.records.reading import Version
 from fadeout.records.record import Record
 from fadeout.records.store import Store
@@ -261,6 +262,10 @@ def _tables(
             else:
                 problems.append(_unknown_layer(layer))
             continue
+        if kind == request.kind and not _may_be(layer, kind):
+            _note(notes, f"{layer.file}, layer {layer.name}: holds no ground of a {kind}, left out")
+            continue
+        layer = _without_empty_tracks(layer, notes)
         layer = _with_constants(layer, {**_stamped(layer, mapping), **request.constants})
         entered = entered_of(layer)
         needs_place = bool(KINDS[kind].geometry)
@@ -272,6 +277,27 @@ def _tables(
             check_crs([table], problems)
         _check_required(table, problems)
         yield _Ready(table, entered), unknown
+
+
+def _without_empty_tracks(layer: RawLayer, notes: list[str]) -> RawLayer:
+    """Receivers write a track without a point when they are switched on: no row of anybody's."""
+    if layer.format != "GPX":
+        return layer
+    kept = [i for i, shape in enumerate(layer.geometries) if shape is not None and not shape.is_empty]
+    if len(kept) < len(layer):
+        _note(
+            notes,
+            f"{layer.file}, layer {layer.name}: {len(layer) - len(kept)} tracks without a point, left out",
+        )
+    return layer.kept(kept)
+
+
+def _may_be(layer: RawLayer, kind: str) -> bool:
+    """Whether any place of a layer can be one of a kind: a GPX file holds waypoints beside its tracks."""
+    wanted = SHAPES[KINDS[kind].geometry]
+    if layer.table or not wanted or not len(layer):
+        return True
+    return any(shape is not None and shape.geom_type in wanted for shape in layer.geometries)
 
 
 def _stamped(layer: RawLayer, mapping: maps.ColumnMap) -> dict[str, str]:
@@ -307,7 +333,8 @@ def _check_required(table: Table, problems: list[Problem]) -> None:
 
 
 def _note_unknown(table: Table, unknown: Sequence[str], review: Review) -> None:
-    strange = [name for name in unknown if not name.startswith("_") and key(name) != "fid"]
+    used = set(table.columns.values())
+    strange = [n for n in unknown if not n.startswith("_") and key(n) != "fid" and n not in used]
     if strange:
         _note(
             review.notes, f"{table.layer.file}, layer {table.layer.name}: left out are {', '.join(strange)}"
