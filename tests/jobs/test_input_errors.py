@@ -29,7 +29,7 @@ def codes_in_source() -> set[str]:
 
 
 OTHER = re.compile(
-    r"[\"`]((?:store|record|merge|backup|gate|rules|ledger|hazardous|boxes|keys|persons|counts|forms|collect|export|write)"
+    r"[\"`]((?:store|record|merge|backup|gate|rules|ledger|hazardous|boxes|keys|persons|counts|forms|collect|export|write|traverse)"
     r"\.[a-z]+(?:-[a-z]+)*)[\"`]"
 )
 

@@ -161,6 +161,43 @@ def areas_draw(
         print_table(rows, "There is no box with evidence: nothing was drawn.")
 
 
+@areas_app.command(
+    "traverse",
+    epilog=examples("fadeout areas traverse legs.csv areas.gpkg --north magnetic --declination -0.6"),
+)
+def areas_traverse(
+    legs: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A table: area, benchmark, leg, bearing, distance_m.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file of areas to write.")],
+    north: Annotated[str, typer.Option("--north", metavar="NORTH", help="true, magnetic or grid.")] = "true",
+    declination: Annotated[
+        float, typer.Option("--declination", metavar="DEG", help="Magnetic declination, east positive.")
+    ] = 0.0,
+    unit: Annotated[str, typer.Option("--unit", metavar="UNIT", help="degrees, grads or mils.")] = "degrees",
+    adjust: Annotated[
+        bool, typer.Option("--adjust", help="Distribute the closing error by the compass rule.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Lay out areas from a benchmark and turning points, and tell each closing error.
+
+    OUT holds the areas, the legs as they were measured beside each. Look at it, then: fadeout intake OUT
+    """
+    from fadeout.jobs import drawing
+    from fadeout.jobs import turning_points as job
+
+    if north not in ("true", "magnetic", "grid"):
+        raise typer.BadParameter(f"'{north}' is not true, magnetic or grid", param_hint="--north")
+    found = job.laid_out(legs, job.Manner(north, declination, unit, adjust))  # type: ignore[arg-type]
+    drawing.write(found, out, now())
+    rows = [{"area": one.id, "closing": one.values["remark"]} for one in found]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, "The table holds no area.")
+
+
 @standard_app.command("show", epilog=examples("fadeout standard show single-strike"))
 def standard_show(
     name: Annotated[
