@@ -70,7 +70,7 @@ def test_a_file_for_partners_holds_cells_and_says_so(store: Store, tmp_path: Pat
     assert "107.055" not in text
     assert "16.805" not in text
     (layer,) = formats.read(written.file)
-    wkt = str(layer.columns["wkt"][0])
+    wkt = str(layer.columns["wkt_wgs84"][0])
     assert from_wkt(wkt).equals(box(107.05, 16.80, 107.06, 16.81))
     about = json.loads((tmp_path / "evidence.csv.about.json").read_text(encoding="utf-8"))
     assert about["sensitivity"].startswith("for the role partner")

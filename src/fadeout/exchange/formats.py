@@ -182,7 +182,7 @@ FORMATS = (
         "sheets as layers, the first row as header; lat and lon, x and y, or WKT columns; the quote that holds a "
         "formula back is taken off",
         "colours, formulas (their last value is read), any CRS that is not told beside the file",
-        writes="layers as sheets, cells with types, lon and lat or WKT; the facts as a sheet `about`",
+        writes="layers as sheets, cells with types, lon and lat or wkt_wgs84; the facts as a sheet `about`",
         written_losses=("long_cells",),
         one_layer=False,
     ),
@@ -202,7 +202,7 @@ FORMATS = (
         "one layer, named by the file; lat and lon, x and y, or WKT columns; comma, semicolon, tab or bar; the quote "
         "that holds a formula back is taken off",
         "any CRS that is not told beside the file",
-        writes="one layer, UTF-8 with its mark, lon and lat or WKT; the facts in NAME.csv.about.json beside it",
+        writes="one layer, UTF-8 with its mark, lon and lat or wkt_wgs84; the facts in NAME.csv.about.json beside it",
     ),
 )
 
@@ -246,19 +246,39 @@ def chunks(path: Path, rows: int) -> Pieces:
 def _pieces(path: Path, rows: int | None) -> Pieces:
     form = _checked(path)
     some = False
-    with closing(_opened(path, form, rows)) as pieces:
+    with closing(_told(path, form, rows)) as pieces:
         for piece in pieces:
             some = True
-            yield from forms.recognised(piece) if form.name in ("CSV", "XLSX") else (piece,)
+            yield piece
     if not some:
         raise InputRefused([_problem("file.empty", path, "the file holds no layer", "export it again")])
 
 
-def _opened(path: Path, form: Format, rows: int | None) -> Pieces:
-    """Go to the reader of a format, past the bounds of its kind; answers of a form server have one of their own."""
-    if form.name == "GeoJSON" and forms.is_answer(path):
+def _told(path: Path, form: Format, rows: int | None) -> Pieces:
+    """Layers as they stand, but what a form server exported by our names; such a table is looked at as a whole."""
+    if form.name == "GeoJSON":
         bounds.check_size(path)
-        return (layer for layer in forms.read(path))
+        if forms.is_answer(path):
+            for layer in forms.read(path):
+                yield from vector.cut(layer, rows)
+            return
+    if form.name not in ("CSV", "XLSX"):
+        yield from _opened(path, form, rows)
+        return
+    whole = form.name == "XLSX" or _is_export(path, form)
+    for layer in _opened(path, form, None if whole else rows):
+        for one in forms.recognised(layer) if whole else (layer,):
+            yield from vector.cut(one, rows)
+
+
+def _is_export(path: Path, form: Format) -> bool:
+    """Whether a text table is an export of a form server, by its header and first row."""
+    with closing(_opened(path, form, 1)) as pieces:
+        return forms.is_submissions(next(pieces))
+
+
+def _opened(path: Path, form: Format, rows: int | None) -> Pieces:
+    """Go to the reader of a format, past the bounds of its kind."""
     if form.driver == CSV:
         return tables.chunks(path, form.name, rows)
     if form.driver == PARQUET:
@@ -281,10 +301,10 @@ def _zipped(path: Path, form: Format, rows: int | None) -> Pieces:
     """Layers of the Shapefiles, or of the geodatabase, in an archive."""
     with bounds.unpacked(path) as folder:
         geodatabase = form.driver == "OpenFileGDB"
-        driver = form.driver if geodatabase else "ESRI Shapefile"
+        name, driver = (form.name, form.driver) if geodatabase else ("Shapefile", "ESRI Shapefile")
         found = {one.parent for one in folder.rglob("*.gdbtable")} if geodatabase else _shapefiles(folder)
         for one in sorted(found):
-            for piece in vector.chunks(one, form.name, driver, rows, shown=path.name):
+            for piece in vector.chunks(one, name, driver, rows, shown=path.name):
                 yield replace(piece, alone=piece.alone and len(found) == 1)
 
 

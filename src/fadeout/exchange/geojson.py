@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from shapely.geometry import mapping
-from shapely.geometry.base import BaseGeometry
 
 from fadeout.exchange.losses import Lost
-from fadeout.exchange.outgoing import Outgoing, column, right_handed, shapes_of
+from fadeout.exchange.outgoing import Outgoing, column, shapes_of, turned
 
 
 def write(path: Path, layers: Sequence[Outgoing], about: Mapping[str, str], lost: Lost) -> None:
@@ -30,19 +29,17 @@ def write(path: Path, layers: Sequence[Outgoing], about: Mapping[str, str], lost
         for records in layer.pieces():
             columns = [column(records, name, type, lost) for name, type in layer.fields]
             names = [name for name, _ in layer.fields]
-            for shape, values in zip(shapes_of(records, lost), zip(*columns, strict=True), strict=True):
+            for shape, values in zip(
+                turned(shapes_of(records, lost), lost), zip(*columns, strict=True), strict=True
+            ):
                 feature = {
                     "type": "Feature",
-                    "geometry": _geometry(shape, lost),
+                    "geometry": None if shape is None else mapping(shape),
                     "properties": dict(zip(names, values, strict=True)),
                 }
                 stream.write(between + _json(feature))
                 between = ",\n"
         stream.write("\n]}\n")
-
-
-def _geometry(shape: BaseGeometry | None, lost: Lost) -> dict[str, Any] | None:
-    return None if shape is None else mapping(right_handed(shape, lost))
 
 
 def _json(value: Any) -> str:

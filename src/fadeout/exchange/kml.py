@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape, quoteattr
 from shapely.geometry.base import BaseGeometry
 
 from fadeout.exchange.losses import Lost
-from fadeout.exchange.outgoing import Outgoing, column, family, right_handed, shapes_of
+from fadeout.exchange.outgoing import Outgoing, column, family, shapes_of, turned
 
 KML = "http://www.opengis.net/kml/2.2"
 # KML writes alpha, blue, green, red. Colours of hazardous areas: GICHD technical note 07.11/01-2016 (CHA 255,0,0 at
@@ -85,9 +85,11 @@ def _folder(stream: TextIO, layer: Outgoing, stamp: str, lost: Lost) -> None:
     names = [name for name, _ in layer.fields]
     for records in layer.pieces():
         columns = [column(records, name, type, lost) for name, type in layer.fields]
-        for shape, row in zip(shapes_of(records, lost), zip(*columns, strict=True), strict=True):
+        for shape, row in zip(
+            turned(shapes_of(records, lost), lost), zip(*columns, strict=True), strict=True
+        ):
             values = {name: value for name, value in zip(names, row, strict=True) if value is not None}
-            _placemark(stream, layer, values, shape, stamp, lost)
+            _placemark(stream, layer, values, shape, stamp)
     stream.write("</Folder>\n")
 
 
@@ -97,9 +99,8 @@ def _placemark(
     values: Mapping[str, Any],
     shape: BaseGeometry | None,
     stamp: str,
-    lost: Lost,
 ) -> None:
-    style = _style(values)
+    style = _style(layer.name, values)
     words = " ".join(part for part in (LETTERS.get(style, ""), str(values.get("id", ""))) if part)
     stream.write(f"<Placemark><name>{escape(words)}</name>")
     if stamp or values.get("stamp"):
@@ -110,16 +111,15 @@ def _placemark(
         stream.write(f"<SimpleData name={quoteattr(name)}>{escape(_text(value))}</SimpleData>")
     stream.write("</SchemaData></ExtendedData>")
     if shape is not None:
-        stream.writelines(_geometry(right_handed(shape, lost)))
+        stream.writelines(_geometry(shape))
     stream.write("</Placemark>\n")
 
 
-def _style(values: Mapping[str, Any]) -> str:
+def _style(kind: str, values: Mapping[str, Any]) -> str:
     """A hazardous area's style by where it stands; "plain" for all else."""
-    state = values.get("state")
-    if state in ("cancelled", "reduced", "cleared") and "class" in values:
-        return "closed"
-    return {"suspected": "SHA", "confirmed": "CHA"}.get(str(state), "plain")
+    if kind != "hazardous_area":
+        return "plain"
+    return {"suspected": "SHA", "confirmed": "CHA"}.get(str(values.get("state")), "closed")
 
 
 def _text(value: Any) -> str:

@@ -16,7 +16,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
+from shapely.geometry.polygon import orient
 
+POLYGONS = (3, 6)  # shapely's numbers for polygons, of one part and of several
 SEVERAL = (4, 5, 6)  # shapely's numbers for shapes of several points, lines, polygons
 Value = str | int | float | bool | None
 
@@ -91,6 +93,27 @@ def single(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     """
     alone = np.isin(shapely.get_type_id(shapes), SEVERAL) & (shapely.get_num_geometries(shapes) == 1)
     return np.where(alone, shapely.get_geometry(shapes, 0), shapes)
+
+
+def right_handed(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Let outer rings run counterclockwise and holes clockwise, as GeoJSON and KML ask (RFC 7946, 3.1.6).
+
+    Examples
+    --------
+    >>> right_handed(np.array([shapely.Polygon([(0, 0), (0, 1), (1, 1)])]))
+    array([<POLYGON ((0 0, 1 1, 0 1, 0 0))>], dtype=object)
+    """
+    turned = shapes.copy()
+    for i in np.flatnonzero(np.isin(shapely.get_type_id(shapes), POLYGONS)):
+        parts = [
+            part if _runs_so(part) else orient(part) for part in getattr(shapes[i], "geoms", (shapes[i],))
+        ]
+        turned[i] = shapely.MultiPolygon(parts) if hasattr(shapes[i], "geoms") else parts[0]
+    return turned
+
+
+def _runs_so(polygon: shapely.Polygon) -> bool:
+    return polygon.is_empty or (polygon.exterior.is_ccw and not any(r.is_ccw for r in polygon.interiors))
 
 
 def plain(value: object) -> Value:

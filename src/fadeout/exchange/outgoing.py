@@ -18,9 +18,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
-from shapely.geometry.polygon import orient
 
 from fadeout.exchange.geopackage import printable
+from fadeout.exchange.layers import right_handed
 from fadeout.exchange.losses import Lost
 from fadeout.records import places
 from fadeout.records.catalogue import Kind, fields_of
@@ -184,19 +184,8 @@ def family(shape: BaseGeometry | None) -> str:
     return "line" if shape.geom_type in LINES else "polygon"
 
 
-def right_handed(shape: BaseGeometry, lost: Lost) -> BaseGeometry:
-    """Let outer rings run counterclockwise and holes clockwise, as GeoJSON and KML ask.
-
-    Examples
-    --------
-    >>> right_handed(shapely.Polygon([(0, 0), (0, 1), (1, 1)]), Lost()).exterior.is_ccw
-    True
-    """
-    if shape.geom_type == "Polygon":
-        if shape.exterior.is_ccw and not any(ring.is_ccw for ring in shape.interiors):
-            return shape
-        lost.add("rings")
-        return orient(shape)
-    if shape.geom_type == "MultiPolygon":
-        return shapely.MultiPolygon([right_handed(part, lost) for part in shape.geoms])
-    return shape
+def turned(shapes: NDArray[np.object_], lost: Lost) -> NDArray[np.object_]:
+    """Rings as GeoJSON and KML ask for them; those that ran otherwise are counted."""
+    kept = right_handed(shapes)
+    lost.add("rings", sum(a is not b and a != b for a, b in zip(kept, shapes, strict=True)))
+    return kept

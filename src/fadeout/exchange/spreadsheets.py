@@ -24,6 +24,7 @@ from shapely.geometry.base import BaseGeometry
 from fadeout.exchange.guarding import guarded
 from fadeout.exchange.losses import Lost
 from fadeout.exchange.outgoing import Outgoing, column, shapes_of, wkt
+from fadeout.exchange.tables import WKT_WGS84
 
 LONGEST = 32_767  # letters in a cell of XLSX (ECMA-376 part 1, 18.3.1.4 and Excel's own limit)
 EXACT = 10**15  # beyond, Excel shows and keeps 15 digits only: such numbers are written as texts
@@ -47,7 +48,7 @@ def write_csv(path: Path, layers: Sequence[Outgoing], about: Mapping[str, str], 
 
 def header(layer: Outgoing) -> list[str]:
     """The columns, those of the place last."""
-    place = {"": [], "point": ["lon", "lat"]}.get(layer.geometry, ["wkt"])
+    place = {"": [], "point": ["lon", "lat"]}.get(layer.geometry, [WKT_WGS84])
     return [name for name, _ in layer.fields] + place
 
 

@@ -34,7 +34,8 @@ LAT = ("lat", "latitude", "lat_dd", "lat_wgs84", "y_lat")
 LON = ("lon", "long", "lng", "longitude", "lon_dd", "long_dd", "lon_wgs84", "x_lon")
 X = ("x", "east", "easting", "eastings", "utm_e", "utm_x")
 Y = ("y", "north", "northing", "northings", "utm_n", "utm_y")
-WKT = ("wkt", "geometry", "geom", "the_geom", "shape_wkt")
+WKT_WGS84 = "wkt_wgs84"  # as fadeout writes it: the CRS in the name, as with lat and lon
+WKT = (WKT_WGS84, "wkt", "geometry", "geom", "the_geom", "shape_wkt")
 TYPED = (  # one column that holds both coordinates as people type them: degrees, UTM, MGRS
     *(
         "coordinates",
@@ -167,7 +168,8 @@ def locate(layer: RawLayer) -> tuple[RawLayer, list[Problem]]:
         except ValueError as error:
             shapes.append(None)
             problems.append(_bad_place(pair, cells, str(error), layer, row))
-    named = key(pair[0]) in LON or typed
+    named = key(pair[0]) in (*LON, WKT_WGS84) or typed
+    words = "wkt_wgs84 is" if key(pair[0]) == WKT_WGS84 else "lat and lon are"
     located = replace(
         layer,
         columns={name: values for name, values in layer.columns.items() if name not in pair},
@@ -176,8 +178,7 @@ def locate(layer: RawLayer) -> tuple[RawLayer, list[Problem]]:
         axes_named=named,
         table=False,
         refused=frozenset(problem.row for problem in problems if problem.row is not None),
-        notes=layer.notes
-        + ((f"{layer.file}: lat and lon are taken as WGS 84",) if named and not layer.crs else ()),
+        notes=layer.notes + ((f"{layer.file}: {words} taken as WGS 84",) if named and not layer.crs else ()),
     )
     return located, problems
 

@@ -27,7 +27,7 @@ from shapely.geometry.base import BaseGeometry
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import bounds, gpx
 from fadeout.exchange.guarding import unguarded
-from fadeout.exchange.layers import RawLayer, Value, key, plain, single
+from fadeout.exchange.layers import RawLayer, Value, key, plain, right_handed, single
 
 FAULTS = (
     gdal.DataSourceError,
@@ -54,9 +54,9 @@ OWN_COLUMNS = {  # columns that a format brings whether anybody filled them or n
     "File Geodatabase": "shape_length shape_area objectid fid",
 }
 OWN_COLUMNS["KMZ"] = OWN_COLUMNS["KML"]
-OWN_COLUMNS["zipped Shapefile"] = OWN_COLUMNS["Shapefile"]
 OWN_LAYERS = {"layer_styles", "qgis_projects", "route_points", "track_points"}
 ABOUT = {"name", "value"}  # the columns of the table `about` that fadeout writes
+CLOCKWISE = ("ESRI Shapefile", "OpenFileGDB")  # outer rings run so in these formats, whatever was written
 STREAMED = ("GPKG", "OpenFileGDB", "ESRI Shapefile", "FlatGeobuf")  # GDAL goes on at any row of these, fast
 # KML's own id and name stand apart, so that columns of these names keep what they say.
 KML_ID, KML_NAME = "kml_own_id", "kml_own_name"
@@ -203,7 +203,7 @@ def _layer(
         name=name,
         format=format,
         columns=columns,
-        geometries=geometries(wkb) if wkb is not None else (None,) * count,
+        geometries=geometries(wkb, driver in CLOCKWISE) if wkb is not None else (None,) * count,
         crs=crs_name(meta.get("crs")) if wkb is not None else None,
         rows=tuple(range(first + 1, first + count + 1)),
         table=wkb is None,
@@ -282,10 +282,11 @@ def _kml_columns(columns: dict[str, tuple[Value, ...]]) -> dict[str, tuple[Value
     return {**brought, **columns}
 
 
-def geometries(wkb: Any) -> tuple[BaseGeometry | None, ...]:
-    """Shapes of WKB, flat; a shape of several parts that has only one is that part."""
+def geometries(wkb: Any, turn: bool = False) -> tuple[BaseGeometry | None, ...]:
+    """Shapes of WKB, flat; a shape of several parts that has only one is that part; rings right-handed if `turn`."""
     raw = np.array([*wkb, None], dtype=object)[:-1]
-    return tuple(single(shapely.force_2d(shapely.from_wkb(raw, on_invalid="ignore"))))
+    shapes = single(shapely.force_2d(shapely.from_wkb(raw, on_invalid="ignore")))
+    return tuple(right_handed(shapes) if turn else shapes)
 
 
 def crs_name(text: str | None) -> str | None:
