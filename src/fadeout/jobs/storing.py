@@ -138,7 +138,7 @@ def _take_file(
 ) -> Review:
     review = Review(path.name)
     try:
-        digests = formats.digests(path) if path.is_file() else ()
+        digests = formats.digests(path) if path.exists() else ()
         review.sha256 = digests[0][1] if digests else ""
         context = {
             "file": path.name,

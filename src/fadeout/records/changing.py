@@ -148,6 +148,7 @@ class Change:
     def _put(self, kind: str, records: Sequence[Record]) -> Put:
         shapes = shapely.force_2d(np.array([*(record.shape for record in records), None], dtype=object)[:-1])
         shapes[:] = [_single(shape) for shape in shapes]
+        shapes = shapely.orient_polygons(shapes)  # which way a ring runs is a format's habit, not a change
         values = _settled(kind, records, shapes)
         before = self.before(kind, [record.id for record in records])
         hexes = shapely.to_wkb(shapes, hex=True, byte_order=1)
