@@ -38,7 +38,7 @@ TODAY = date(2026, 11, 25)
 ROWS = 4
 LONGEST_S = 20  # a file of some kilobytes that takes longer hangs
 MOST_BYTES = 3 * 2**30  # of address space over what a worker has at its start
-AT_ONCE = 100  # files that one worker takes before the next
+AT_ONCE = 500  # files that one worker takes before the next
 NUMBERS = (b"0", b"-1", b"1e308", b"-1e308", b"nan", b"inf", b"99999999999999999999", b"1e-320")
 
 
