@@ -202,6 +202,16 @@ def test_a_place_far_outside_the_programmes_ground_is_refused(tmp_path: Path) ->
     assert "gate.outside" in {problem.code for problem in review.problems}
 
 
+def test_a_new_record_near_one_of_another_source_is_proposed_as_the_same_thing(
+    store: Store, tmp_path: Path
+) -> None:
+    intake(store, file(tmp_path, "evidence.csv", FINDS))
+    other = "id,lat,lon,found_on,kind,count\nX-1,16.80251,107.05,2024-03-01,item,1\nX-2,16.9,107.05,2024-03-01,item,1\n"
+    (review,) = intake(store, file(tmp_path, "evidence_other.csv", other))
+    assert [{pair["first"], pair["second"]} for pair in review.duplicates] == [{"EP-1", "X-1"}]
+    assert review.put.new == 2  # proposed, and stored: a person merges
+
+
 def test_overlaps_and_repeated_places_are_counted_and_taken_in(store: Store, tmp_path: Path) -> None:
     (review,) = intake(
         store, file(tmp_path, "evidence.csv", FINDS + "EP-3,16.8025,107.05,2024-03-01,item,1\n")

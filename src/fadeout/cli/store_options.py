@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fadeout.records.access import Viewer
     from fadeout.records.store import Store
 
+MOST_ALIKE = 20  # pairs of a file that are listed; --json gives all
 WIDEST = 60  # letters of a cell; --json gives the whole
 
 STORE_HELP = """\b
@@ -155,6 +156,17 @@ def show_reviews(reviews: Sequence[Review]) -> None:
         for code, number in review.findings.items()
     ]
     print_table(found, "")
+    alike = [
+        {"file": review.file, **{name: row[name] for name in ("kind", "first", "second", "why")}}
+        for review in reviews
+        for row in review.duplicates[:MOST_ALIKE]
+    ]
+    print_table(alike, "")
+    more = sum(len(review.duplicates) for review in reviews) - len(alike)
+    if more > 0:
+        print(
+            f"{more} more pairs may be one: see --json, or fadeout records duplicates KIND.", file=sys.stderr
+        )
     whole = [row for row in rows if not any(r.problems for r in reviews if r.file == row["file"])]
     print_table(whole, "")
     for review in reviews:

@@ -149,14 +149,7 @@ def _reader(change: Change, viewer: Viewer) -> Read:
     """Reading inside a change: what was put already is seen."""
 
     def read(kind: str, **asked: Any) -> list[Record]:
-        found: list[Record] = []
-        after = ""
-        while True:
-            some = reading.page(change.connection, change.layout, kind, viewer, after=after, **asked)
-            found += some
-            if len(some) < reading.PAGE:
-                return found
-            after = some[-1].id
+        return list(reading.all_of(change.connection, change.layout, kind, viewer, **asked))
 
     return read
 

@@ -8,7 +8,7 @@ Start   at `proposals`, `merge`, `signs`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,13 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fadeout.errors import InputRefused, Problem
-from fadeout.records import duplicates, plausible
+from fadeout.records import duplicates, plausible, reading
+from fadeout.records import profile as profiles
 from fadeout.records.access import Viewer
 from fadeout.records.catalogue import KINDS
+from fadeout.records.changing import Change
 from fadeout.records.plausible import Sign
 from fadeout.records.record import Record
 from fadeout.records.store import Store
 
+COMPARED = ("evidence", "strike", "accident")  # kinds of which several sources tell
+MOST_COMPARED = 50_000  # records of a kind; beyond, an intake would wait for the comparison
 DISTANCE_M = {"evidence": 15.0}  # assumed: a handheld receiver; others take the profile's distance
 
 
@@ -30,7 +34,12 @@ def proposals(
     store: Store, kind: str, who: str, distance_m: float, days: int, across_sources: bool
 ) -> list[dict[str, Any]]:
     """Give pairs of records of a kind that may be one, the nearest first."""
-    records = list(store.all(kind, Viewer(who, "manager")))
+    return _pairs(list(store.all(kind, Viewer(who, "manager"))), distance_m, days, across_sources)
+
+
+def _pairs(
+    records: Sequence[Record], distance_m: float, days: int, across_sources: bool
+) -> list[dict[str, Any]]:
     try:
         found = duplicates.pairs(records, distance_m, days, across_sources=across_sources)
     except ValueError as fault:
@@ -45,6 +54,26 @@ def proposals(
         }
         for pair in sorted(found, key=lambda pair: (pair.distance_m, pair.first, pair.second))
     ]
+
+
+def of_new(change: Change, fresh: Mapping[str, set[str]], who: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """Of records new to the store, those that may tell what another record tells; notes on what was not compared."""
+    found: list[dict[str, Any]] = []
+    notes: list[str] = []
+    profile = profiles.load(None)
+    viewer = Viewer(who, "manager")
+    for kind in COMPARED:
+        ids = fresh.get(kind, set())
+        if not ids:
+            continue
+        if reading.count(change.connection, kind, viewer) > MOST_COMPARED:
+            notes.append(f"{kind}: too many to compare at intake; see fadeout records duplicates {kind}")
+            continue
+        records = list(reading.all_of(change.connection, change.layout, kind, viewer))
+        within = distance_of(kind, None, profile.duplicate_distance_m)
+        rows = _pairs(records, within, profile.duplicate_days, across_sources=False)
+        found += [{"kind": kind, **row} for row in rows if {row["first"], row["second"]} & ids]
+    return found, notes
 
 
 def merge(

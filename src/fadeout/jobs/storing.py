@@ -24,14 +24,14 @@ from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import column_map as maps
 from fadeout.exchange import formats
 from fadeout.exchange.layers import RawLayer, Value, key
-from fadeout.jobs import land_release, storing_gate, victims
+from fadeout.jobs import land_release, likeness, storing_gate, victims
 from fadeout.jobs.intake import SIMULATED
 from fadeout.jobs.intake_places import check_crs, located
 from fadeout.jobs.intake_tables import KEPT_ROLES, NAMED, Table, matched, role_of
 from fadeout.jobs.storing_rows import Taken, entered_of, records_of
 from fadeout.records import standard as standards
 from fadeout.records.catalogue import KINDS
-from fadeout.records.changing import Change, Put, from_body
+from fadeout.records.changing import NEW, Change, Put, from_body
 from fadeout.records.checking import SHAPES
 from fadeout.records.reading import Version
 from fadeout.records.record import Record
@@ -76,6 +76,7 @@ class Review:
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     findings: dict[str, int] = field(default_factory=dict)  # of the geometry gate: rows, by code
+    duplicates: list[dict[str, Any]] = field(default_factory=list)  # new records that may tell of one thing
     change: int | None = None  # the change that holds it, once stored
 
     @property
@@ -93,6 +94,7 @@ class Review:
             "details": self.details,
             "refused": [vars(problem) for problem in self.problems],
             "findings": self.findings,
+            "duplicates": self.duplicates,
             "notes": self.notes,
         }
 
@@ -178,6 +180,7 @@ class _Intake:
     seen: list[RawLayer] = field(default_factory=list)
     ids: dict[str, set[str]] = field(default_factory=dict)
     stepped: dict[str, Record] = field(default_factory=dict)  # hazardous areas that it changes, as they were
+    fresh: dict[str, set[str]] = field(default_factory=dict)  # ids that are new to the store, by kind
 
     def take(self, path: Path, say: Progress) -> None:
         """Read the file piece by piece; put what is sound, gather what is not."""
@@ -194,6 +197,9 @@ class _Intake:
                 return
         if self.mapping.layer:
             review.problems += self.mapping.unmatched(self.seen)
+        if not review.problems:
+            review.duplicates, notes = likeness.of_new(self.change, self.fresh, self.request.who)
+            review.notes += notes
         if self.stepped and not review.problems:
             standard = standards.load(self.request.standard)
             review.problems += land_release.checked_steps(
@@ -225,6 +231,8 @@ class _Intake:
 
     def tell(self, kind: str, id: str, action: str, before: str | None, after: str) -> None:
         """Note one new version."""
+        if action == NEW:
+            self.fresh.setdefault(kind, set()).add(id)
         if kind == "hazardous_area" and before is not None:
             self.stepped.setdefault(id, from_body(kind, id, before))
         if len(self.review.details) < TOLD:

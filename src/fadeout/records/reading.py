@@ -78,6 +78,19 @@ def page(
     return _in_box(connection, layout, kind, viewer, query, bbox, limit)
 
 
+def all_of(
+    connection: sa.Connection, layout: Layout, kind: str, viewer: Viewer, **asked: Any
+) -> Iterator[Record]:
+    """Give all records of a kind, page by page; `asked` as `page` takes it."""
+    after = ""
+    while True:
+        found = page(connection, layout, kind, viewer, after=after, **asked)
+        yield from found
+        if len(found) < PAGE:
+            return
+        after = found[-1].id
+
+
 def count(connection: sa.Connection, kind: str, viewer: Viewer) -> int:
     """How many records of a kind a viewer may see."""
     table = KIND_TABLES[kind_of(kind).name]

@@ -190,15 +190,9 @@ class Store:
     ) -> Iterator[Record]:
         """Give all records of a kind, page by page, as they stood when the first page was read."""
         with self.connected() as connection:
-            after = ""
-            while True:
-                found = reading.page(
-                    connection, self.layout, kind, viewer, after=after, as_of=as_of, bbox=bbox, where=where
-                )
-                yield from found
-                if len(found) < reading.PAGE:
-                    return
-                after = found[-1].id
+            yield from reading.all_of(
+                connection, self.layout, kind, viewer, as_of=as_of, bbox=bbox, where=where
+            )
 
     def get(self, kind: str, id: str, viewer: Viewer, as_of: str | None = None) -> Record | None:
         """Give one record, None if there is none that the viewer may see."""
