@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 from fadeout.records.access import Viewer
 from fadeout.records.store import create_store, open_store
@@ -34,12 +35,22 @@ def command(store: str, paths: list[Path]) -> list[str]:
     return [sys.executable, "-m", "fadeout", *words]
 
 
+def begun(address: str, paths: list[Path], out: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Begin an intake, and wait until it reads its first file."""
+    running = subprocess.Popen(command(address, paths), stdout=out, stderr=subprocess.PIPE)
+    assert running.stderr is not None
+    running.stderr.readline()
+    return running
+
+
 def seconds_whole(folder: Path, address: str, paths: list[Path]) -> float:
-    """How long an intake takes that nobody disturbs."""
+    """How long an intake takes that nobody disturbs, from its first file to its end."""
     create_store(address)
-    begun = time.perf_counter()
-    subprocess.run(command(address, paths), check=True, capture_output=True)
-    return time.perf_counter() - begun
+    with (folder / "whole.told").open("wb") as out:
+        running = begun(address, paths, out)
+        start = time.perf_counter()
+        running.communicate()
+    return time.perf_counter() - start
 
 
 def kill_once(address: str, paths: list[Path], after_s: float) -> tuple[int, str]:
@@ -47,10 +58,10 @@ def kill_once(address: str, paths: list[Path], after_s: float) -> tuple[int, str
     create_store(address)
     told = Path(str(paths[0]) + ".told")
     with told.open("wb") as out:
-        running = subprocess.Popen(command(address, paths), stdout=out, stderr=subprocess.DEVNULL)
+        running = begun(address, paths, out)
         time.sleep(after_s)
         running.kill()
-        running.wait()
+        running.communicate()
     acknowledged = set(STORED.findall(told.read_text(encoding="utf-8")))
     return len(acknowledged), faults(address, paths, acknowledged)
 
@@ -75,6 +86,6 @@ def faults(address: str, paths: list[Path], acknowledged: set[str]) -> str:
 
 
 def moments(n: int, whole_s: float, seed: int) -> list[float]:
-    """Random moments of an intake, from its first to just past its last."""
+    """Random moments of an intake, from its first file to just past its last."""
     draw = random.Random(seed)
-    return [draw.uniform(0.05, 1.02) * whole_s for _ in range(n)]
+    return [draw.uniform(0.0, 1.02) * whole_s for _ in range(n)]

@@ -95,7 +95,9 @@ def test_ctrl_c_leaves_whole_files_and_nothing_half(tmp_path: Path) -> None:
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    time.sleep(0.7 * whole)
+    assert running.stderr is not None
+    running.stderr.readline()  # it reads its first file
+    time.sleep(0.5 * whole)
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
     acknowledged = set(killing.STORED.findall(out))
