@@ -54,6 +54,14 @@ def test_a_reading_says_what_for_and_is_logged_before_anything_is_given(store: S
         victims.show(store, keys, "V-1", Viewer("A. Helper", "victim_assistance"), AT)
 
 
+def test_looking_at_sealed_records_needs_a_purpose_and_is_logged_too(store: Store) -> None:
+    with pytest.raises(InputRefused, match="what for"):
+        store.page("victim", Viewer("A. Helper", "victim_assistance"))
+    store.page("victim", HELPER)
+    (line,) = victims.log(store, None, 10)
+    assert (line["id"], line["who"], line["purpose"]) == ("*", "A. Helper", "visit in May")
+
+
 def test_an_erased_person_is_gone_from_the_store_its_history_and_its_backups(
     store: Store, tmp_path: Path
 ) -> None:

@@ -258,7 +258,7 @@ def test_erasing_leaves_the_store_whole_and_no_version_of_it_tells_the_person(
             change.put(seal_all(keys, [victim(home=home), victim("V-2")]))
     erase(keys, "victim|V-1", "officer", "asked for it")
     assert store.verify().faults == ()
-    versions = [unseal(keys, one.record) for one in store.history("V-1", HELPER)]
+    versions = [unseal(keys, one.record) for one in store.history("V-1", HELPER, "victim")]
     assert [(one.values["name"], one.values["home"]) for one in versions] == [("[erased]", "[erased]")] * 2
     now = store.get("victim", "V-2", HELPER)
     assert now is not None

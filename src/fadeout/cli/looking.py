@@ -18,6 +18,7 @@ from fadeout.cli.store_options import (
     Address,
     AsJson,
     KindArgument,
+    Purpose,
     Role,
     Who,
     Why,
@@ -58,12 +59,13 @@ def records_list(
         list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Only rows with this value.")
     ] = None,
     role: Role = "staff",
+    purpose: Purpose = "",
     as_json: AsJson = False,
 ) -> None:
     """List records of a kind in the order of their ids."""
     found = opened(store).page(
         kind,
-        viewer_as(role),
+        viewer_as(role, purpose),
         after=after,
         limit=limit,
         as_of=as_of,
@@ -87,12 +89,13 @@ def records_show(
         str | None, typer.Option("--as-of", metavar="DATE", help="As it stood on a day.")
     ] = None,
     role: Role = "staff",
+    purpose: Purpose = "",
     as_json: AsJson = False,
 ) -> None:
     """Show one record with all its fields."""
     from fadeout.errors import InputRefused, Problem
 
-    found = opened(store).get(kind, id, viewer_as(role), as_of)
+    found = opened(store).get(kind, id, viewer_as(role, purpose), as_of)
     if found is None:
         remedy = f"look it up: fadeout records list {kind}"
         raise InputRefused(
@@ -195,13 +198,14 @@ def history(
     store: Address,
     kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only of this kind.")] = None,
     role: Role = "staff",
+    purpose: Purpose = "",
     as_json: AsJson = False,
 ) -> None:
     """Tell every version of the records of an id: what changed, who did it, when and why."""
     from fadeout.errors import InputRefused, Problem
     from fadeout.jobs.storing import differences
 
-    found = opened(store).history(id, viewer_as(role), kind)
+    found = opened(store).history(id, viewer_as(role, purpose), kind)
     if not found:
         message = f"there is no record '{id}' whose history you may see"
         raise InputRefused([Problem("store.no-record", message, "check the id: fadeout records list KIND")])

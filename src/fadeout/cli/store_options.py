@@ -71,6 +71,10 @@ Standard = Annotated[
         help="The national standard: south-east-asia, single-strike, or a TOML file; the first if not given.",
     ),
 ]
+Purpose = Annotated[
+    str,
+    typer.Option("--purpose", metavar="TEXT", help="What for; needed for records of persons, and logged."),
+]
 KindArgument = Annotated[
     str, typer.Argument(metavar="KIND", help="A kind of record: evidence, searched, box ...")
 ]
@@ -82,10 +86,10 @@ def opened(store: str) -> Store:
     return open_store(store, now)
 
 
-def viewer_as(role: str) -> Viewer:
+def viewer_as(role: str, purpose: str = "") -> Viewer:
     from fadeout.records.access import Viewer
 
-    return Viewer(person(""), role)
+    return Viewer(person(""), role, purpose)
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from fadeout.cli.store_options import (
     VERIFY_HELP,
     Address,
     AsJson,
+    Purpose,
     Role,
     Standard,
     Who,
@@ -287,6 +288,7 @@ def export(
         str, typer.Option("--crs", metavar="CRS", help="CRS of places, for formats that can hold another.")
     ] = "EPSG:4326",
     role: Role = "staff",
+    purpose: Purpose = "",
     as_json: AsJson = False,
 ) -> None:
     """Write records into FILE: GeoPackage, GeoJSON, KML, GPX, CSV, XLSX, GeoParquet, File Geodatabase and more.
@@ -297,7 +299,7 @@ def export(
     from fadeout.jobs import export as job
 
     asked = job.Asked(out, tuple(kinds or ()), area, as_of, since, box_of(bbox), crs)
-    written = job.export(opened(store), asked, viewer_as(role), now())
+    written = job.export(opened(store), asked, viewer_as(role, purpose), now())
     told = [
         {"file": one.file.name, "records": sum(one.records.values()), "kinds": ", ".join(one.records)}
         for one in written

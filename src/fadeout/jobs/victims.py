@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fadeout.errors import InputRefused, Problem
-from fadeout.records import access_log, persons
+from fadeout.records import access_log, persons, reading
 from fadeout.records.access import Viewer
 from fadeout.records.catalogue import KINDS, RESTRICTED
 from fadeout.records.counts import counts
@@ -67,17 +67,17 @@ def sealed(keys: KeyStore, records: Sequence[Record]) -> list[Record]:
 
 def show(store: Store, keys: KeyStore, id: str, viewer: Viewer, at: datetime) -> Record:
     """Give the record of a victim in the open, after the access log says who reads it and why."""
-    record = store.get("victim", id, viewer)
-    if record is None:
-        message = f"there is no victim '{id}' that you may see"
-        raise InputRefused([Problem("store.no-record", message, "check the id and the role")])
-    with store.engine.connect() as connection:
+    with store.connected() as connection:
+        record = reading.get(connection, store.layout, "victim", id, viewer)
+        if record is None:
+            message = f"there is no victim '{id}' that you may see"
+            raise InputRefused([Problem("store.no-record", message, "check the id and the role")])
         return persons.read_person(connection, keys, viewer, record, at)
 
 
 def log(store: Store, id: str | None, limit: int) -> list[dict[str, Any]]:
     """Who read which victim's record, when and what for, the newest first."""
-    with store.engine.connect() as connection:
+    with store.connected() as connection:
         return [vars(line) for line in access_log.lines(connection, "victim", id, limit)]
 
 
@@ -95,7 +95,7 @@ def _names(by: Sequence[str], cell: tuple[str, ...]) -> dict[str, str]:
 def erase(store: Store, keys: KeyStore, id: str, *, who: str, why: str) -> persons.Erasure:
     """Destroy the key of a victim, here and in every copy that can be reached; there is no way back."""
     viewer = Viewer(who, "victim_assistance", why)
-    if store.get("victim", id, viewer) is None and not store.history(id, viewer, "victim"):
+    if not store.history(id, viewer, "victim"):
         message = f"there is no victim '{id}' in the store"
         raise InputRefused([Problem("store.no-record", message, "check the id")])
     return persons.erase(keys, f"victim|{id}", who, why)

@@ -28,7 +28,7 @@ from fadeout.records import audit, store
 from fadeout.records.catalogue import KINDS
 from fadeout.records.changing import WITHDRAWN, Change, columns_of, from_body
 from fadeout.records.record import Record
-from fadeout.records.schema import CHANGES, HISTORY, REMEMBERED
+from fadeout.records.schema import ACCESS_LOG, CHANGES, HISTORY, REMEMBERED
 from fadeout.records.store import Clock, Store, create_store, open_store
 
 AT_ONCE = 5_000
@@ -171,6 +171,8 @@ def copy(source: Store, target: Store, say: Progress = lambda words, done: None)
             writing.execute(CHANGES.insert(), rows)
         for row in reading.execute(sa.select(REMEMBERED)).mappings():
             writing.execute(REMEMBERED.insert().values(**row))
+        for rows in _batches(reading, ACCESS_LOG, ACCESS_LOG.c.seq):
+            writing.execute(ACCESS_LOG.insert(), rows)
         for kind in KINDS:
             _present(reading, target, writing, kind)
         target.layout.unlock(writing)

@@ -25,12 +25,15 @@ from sqlalchemy.pool import NullPool
 from fadeout.errors import InputRefused, Problem
 from fadeout.records import audit, reading
 from fadeout.records.access import Viewer
-from fadeout.records.catalogue import KINDS
+from fadeout.records.access_log import Line, note
+from fadeout.records.catalogue import KINDS, RESTRICTED
 from fadeout.records.changing import NEW, RESTORED, WITHDRAWN, Change, Put, from_body, values_of
 from fadeout.records.layout import BUSY_S, BBox, Layout, layout_of
 from fadeout.records.migrating import HEAD, revision_of, upgrade
-from fadeout.records.record import Record, body
+from fadeout.records.record import Record, body, plain
 from fadeout.records.schema import CHANGES, HISTORY, KIND_TABLES, REMEMBERED
+
+EVERY = "*"  # in the access log: all records of a kind
 
 Clock = Callable[[], datetime]
 
@@ -152,6 +155,19 @@ class Store:
             before = change.connection.execute(sa.select(HISTORY).where(HISTORY.c.kind == kind, wanted)).all()
             change.put([from_body(kind, row.id, row.body) for row in before if row.action != WITHDRAWN])
 
+    def _noted(self, kind: str, viewer: Viewer, id: str = EVERY) -> None:
+        """Write into the access log that somebody reads records of persons, before any is read; a purpose is needed."""
+        about = KINDS.get(kind)
+        if about is None or about.sensitivity != RESTRICTED or RESTRICTED not in viewer.precise:
+            return
+        if not viewer.name.strip() or not viewer.purpose.strip():
+            message = f"whoever reads {kind} records says who they are and what for"
+            raise InputRefused([Problem("persons.no-purpose", message, "give --who and --purpose")])
+        at = str(plain(self.clock()))
+        line = Line(at, viewer.name.strip(), viewer.role, kind, id, "sealed", viewer.purpose.strip())
+        with self.connected() as connection:
+            note(connection, [line])
+
     # ---- read --------------------------------------------------------------------------------------------------------
 
     def page(
@@ -166,6 +182,7 @@ class Store:
         where: Mapping[str, object] | None = None,
     ) -> list[Record]:
         """Give the first `limit` records of a kind behind the id `after`; see `reading.page`."""
+        self._noted(kind, viewer)
         with self.connected() as connection:
             return reading.page(
                 connection,
@@ -189,6 +206,7 @@ class Store:
         where: Mapping[str, object] | None = None,
     ) -> Iterator[Record]:
         """Give all records of a kind, page by page, as they stood when the first page was read."""
+        self._noted(kind, viewer)
         with self.connected() as connection:
             yield from reading.all_of(
                 connection, self.layout, kind, viewer, as_of=as_of, bbox=bbox, where=where
@@ -196,6 +214,7 @@ class Store:
 
     def get(self, kind: str, id: str, viewer: Viewer, as_of: str | None = None) -> Record | None:
         """Give one record, None if there is none that the viewer may see."""
+        self._noted(kind, viewer, id)
         with self.connected() as connection:
             return reading.get(connection, self.layout, kind, id, viewer, as_of)
 
@@ -211,12 +230,18 @@ class Store:
             return reading.count(connection, kind, viewer)
 
     def history(self, id: str, viewer: Viewer, kind: str | None = None) -> list[reading.Version]:
-        """Give every version of the records of an id."""
+        """Give every version of the records of an id; of persons only where their kind is named."""
+        if kind is None:
+            kinds = [k for k in KINDS if KINDS[k].sensitivity != RESTRICTED]
+            with self.connected() as connection:
+                return [one for k in kinds for one in reading.history(connection, id, viewer, k)]
+        self._noted(kind, viewer, id)
         with self.connected() as connection:
             return reading.history(connection, id, viewer, kind)
 
     def versions(self, kind: str, viewer: Viewer) -> Iterator[reading.Version]:
         """Give every version of every record of a kind, record by record, the oldest first."""
+        self._noted(kind, viewer)
         with self.connected() as connection:
             yield from reading.versions(connection, kind, viewer)
 
