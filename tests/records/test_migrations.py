@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from shapely import Point
 
 from fadeout.records.access import Viewer
+from fadeout.records.connecting import engine_of
 from fadeout.records.layout import layout_of
 from fadeout.records.migrating import HEAD, revision_of, upgrade
 from fadeout.records.record import Record
 from fadeout.records.schema import METADATA
-from fadeout.records.store import create_store, engine_of, open_store
+from fadeout.records.store import create_store, open_store
 
 OLD = Path(__file__).with_name("old_stores")
 STAFF = Viewer("s", "staff")

@@ -24,9 +24,10 @@ import shapely
 import sqlalchemy as sa
 
 from fadeout.errors import InputRefused, Problem
-from fadeout.records import audit, store
+from fadeout.records import audit
 from fadeout.records.catalogue import KINDS
 from fadeout.records.changing import WITHDRAWN, Change, columns_of, from_body
+from fadeout.records.connecting import refuse, told
 from fadeout.records.record import Record
 from fadeout.records.schema import ACCESS_LOG, CHANGES, HISTORY, REMEMBERED
 from fadeout.records.store import Clock, Store, create_store, open_store
@@ -50,7 +51,7 @@ def backup(source: Store, folder: Path, at: datetime, say: Progress = lambda wor
     name = f"{_plain_name(source)}-{at:%Y%m%dT%H%M%SZ}.gpkg"
     whole, part = folder / name, folder / f".{name}.part"
     if whole.exists():
-        _refuse("backup.exists", f"{name} exists already", "wait a second, or name another folder")
+        refuse("backup.exists", f"{name} exists already", "wait a second, or name another folder")
     try:
         say("copying", 0.0)
         if source.layout.name == "sqlite":
@@ -70,7 +71,7 @@ def backup(source: Store, folder: Path, at: datetime, say: Progress = lambda wor
         _manifest_of(whole).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         reason = error.strerror or str(error)
-        _refuse("backup.not-written", f"{folder.name} cannot be written: {reason}", "name another folder")
+        refuse("backup.not-written", f"{folder.name} cannot be written: {reason}", "name another folder")
     finally:
         for left in _family(part):
             left.unlink(missing_ok=True)
@@ -86,11 +87,11 @@ def restore(file: Path, address: str | Path, clock: Clock, say: Progress = lambd
         If the backup is missing or was changed since it was made, or if there is a store at the address.
     """
     if not file.exists():
-        _refuse("backup.missing", f"there is no backup {file.name}", "check the path")
+        refuse("backup.missing", f"there is no backup {file.name}", "check the path")
     noted = _noted(file)
     if noted and noted["sha256"] != _sha256(file):
         message = f"{file.name} differs from what its manifest says: it was damaged or changed"
-        _refuse("backup.changed", message, "take another backup")
+        refuse("backup.changed", message, "take another backup")
     if "://" in str(address):
         with tempfile.TemporaryDirectory() as folder:
             return _restore_copy(
@@ -98,13 +99,13 @@ def restore(file: Path, address: str | Path, clock: Clock, say: Progress = lambd
             )
     path = Path(address)
     if path.exists():
-        _refuse("store.exists", f"{path.name} exists already", "name another file")
+        refuse("store.exists", f"{path.name} exists already", "name another file")
     part = path.with_name(f".{path.name}.part")
     try:
         _looked_at(file, part, clock, say).engine.dispose()
         part.rename(path)
     except OSError as error:
-        _refuse(
+        refuse(
             "backup.not-restored", f"{path.name} cannot be written: {error.strerror or error}", "name another"
         )
     finally:
@@ -119,7 +120,7 @@ def _looked_at(file: Path, part: Path, clock: Clock, say: Progress) -> Store:
     opened = open_store(part, clock)
     found = opened.verify(say)
     if found.faults:
-        _refuse("backup.faulty", f"{file.name}: {found.faults[0]}", "take another backup")
+        refuse("backup.faulty", f"{file.name}: {found.faults[0]}", "take another backup")
     return opened
 
 
@@ -129,9 +130,7 @@ def _restore_copy(source: Store, address: str | Path, clock: Clock, say: Progres
     again = target.verify(say)
     source.engine.dispose()
     if again.faults:
-        _refuse(
-            "backup.faulty", "the restored store differs from the backup", "empty the database; try again"
-        )
+        refuse("backup.faulty", "the restored store differs from the backup", "empty the database; try again")
     return target
 
 
@@ -154,7 +153,7 @@ def copy(source: Store, target: Store, say: Progress = lambda words, done: None)
     with (
         source.engine.connect() as reading,
         target.engine.begin() as writing,
-        store.told(target.address),
+        told(target.address),
     ):
         if source.layout.name == "postgresql":
             reading.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -223,7 +222,7 @@ def _checked(file: Path, clock: Clock, say: Progress) -> audit.Verified:
     opened.engine.dispose()
     if found.faults:
         message = f"the backup's history does not fit: {found.faults[0]}"
-        _refuse("backup.faulty", message, "run fadeout verify on the store itself")
+        refuse("backup.faulty", message, "run fadeout verify on the store itself")
     return found
 
 
@@ -234,7 +233,7 @@ def _noted(file: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(manifest.read_text(encoding="utf-8")))
     except ValueError:
-        _refuse("backup.changed", f"{manifest.name} is no manifest", "take another backup")
+        refuse("backup.changed", f"{manifest.name} is no manifest", "take another backup")
     return {}
 
 
@@ -253,7 +252,3 @@ def _plain_name(source: Store) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _refuse(code: str, message: str, remedy: str) -> None:
-    raise InputRefused([Problem(code, message, remedy)])

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.pool import NullPool
 
 from fadeout.errors import InputRefused, Problem
 from fadeout.records import audit, reading
@@ -28,7 +27,8 @@ from fadeout.records.access import Viewer
 from fadeout.records.access_log import Line, note
 from fadeout.records.catalogue import KINDS, RESTRICTED
 from fadeout.records.changing import NEW, RESTORED, WITHDRAWN, Change, Put, from_body, values_of
-from fadeout.records.layout import BUSY_S, BBox, Layout, layout_of
+from fadeout.records.connecting import engine_of, file_of, refuse, shown, told
+from fadeout.records.layout import BBox, Layout, layout_of
 from fadeout.records.migrating import HEAD, revision_of, upgrade
 from fadeout.records.record import Record, body, plain
 from fadeout.records.schema import CHANGES, HISTORY, KIND_TABLES, REMEMBERED
@@ -50,7 +50,7 @@ class Store:
     @property
     def file(self) -> Path | None:
         """The file that the store is, None on a server."""
-        return _file(self.engine)
+        return file_of(self.engine)
 
     # ---- change ------------------------------------------------------------------------------------------------------
 
@@ -366,15 +366,15 @@ def create_store(address: str | Path, clock: Clock = now) -> Store:
         If there is something already.
     """
     engine = engine_of(address)
-    store = Store(engine, layout_of(engine.dialect.name), _shown(engine), clock)
+    store = Store(engine, layout_of(engine.dialect.name), shown(engine), clock)
     with told(store.address):
-        path = _file(engine)
+        path = file_of(engine)
         if path is not None and path.exists():
-            _refuse("store.exists", f"{path.name} exists already", "open it with --store, or name another")
+            refuse("store.exists", f"{path.name} exists already", "open it with --store, or name another")
         if path is not None and not path.parent.is_dir():
-            _refuse("store.no-folder", f"there is no folder {path.parent.name}", "make it first")
+            refuse("store.no-folder", f"there is no folder {path.parent.name}", "make it first")
         if path is None and revision_of(engine) is not None:
-            _refuse("store.exists", "the database holds a store already", "open it with --store")
+            refuse("store.exists", "the database holds a store already", "open it with --store")
         try:
             upgrade(engine)
         except BaseException:
@@ -397,123 +397,24 @@ def open_store(address: str | Path, clock: Clock = now) -> Store:
         If there is none, if it is something else, or of a newer version of fadeout.
     """
     engine = engine_of(address)
-    path = _file(engine)
-    store = Store(engine, layout_of(engine.dialect.name), _shown(engine), clock)
+    path = file_of(engine)
+    store = Store(engine, layout_of(engine.dialect.name), shown(engine), clock)
     if path is not None and not path.exists():
-        _refuse("store.missing", f"there is no store {path.name}", f"make it: fadeout store new {path.name}")
+        refuse("store.missing", f"there is no store {path.name}", f"make it: fadeout store new {path.name}")
     with told(store.address):
         found = revision_of(engine)
         if found is None:
-            _refuse(
+            refuse(
                 "store.not-one",
                 f"{store.address} is no store of fadeout",
                 "make one: fadeout store new NAME.gpkg",
             )
         elif found > HEAD:
             message = f"{store.address} was written by a newer fadeout (store format {found}; this one knows {HEAD})"
-            _refuse("store.newer", message, "update fadeout; nothing in the store was changed")
+            refuse("store.newer", message, "update fadeout; nothing in the store was changed")
         elif found < HEAD:
             upgrade(engine)
     return store
-
-
-def engine_of(address: str | Path) -> sa.Engine:
-    """Connect to what stands at an address, whatever it is."""
-    text = str(address)
-    try:
-        if "://" in text:
-            url = sa.make_url(text)
-            if url.drivername in ("postgresql", "postgres"):
-                url = url.set(drivername="postgresql+psycopg")
-        else:
-            url = sa.URL.create("sqlite", database=text)
-        engine = sa.create_engine(
-            url,
-            **(
-                {"poolclass": NullPool, "connect_args": {"timeout": BUSY_S}}
-                if url.get_backend_name() == "sqlite"
-                else {}
-            ),
-        )
-    except sa.exc.ArgumentError as error:
-        raise InputRefused(
-            [
-                Problem(
-                    "store.bad-address",
-                    "this is no address of a store",
-                    "give a file ending in .gpkg, or postgresql://…",
-                )
-            ]
-        ) from error
-    except ModuleNotFoundError as error:
-        message = f"PostgreSQL needs a part that is not installed ({error.name})"
-        raise InputRefused(
-            [Problem("store.no-driver", message, "./run extras, or pip install fadeout[postgres]")]
-        ) from error
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    """Settings of each connection: durable, referential, and transactions begun by us."""
-    connection.isolation_level = None
-    for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
-        connection.execute(f"PRAGMA {setting}")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
-
-
-def _file(engine: sa.Engine) -> Path | None:
-    return Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
-
-
-def _shown(engine: sa.Engine) -> str:
-    """The store's name for messages: a file's name, or an address without its password."""
-    path = _file(engine)
-    return path.name if path is not None else engine.url.render_as_string(hide_password=True)
-
-
-def _refuse(code: str, message: str, remedy: str) -> None:
-    raise InputRefused([Problem(code, message, remedy)])
-
-
-@contextmanager
-def told(address: str) -> Iterator[None]:
-    """Tell faults of the database in words."""
-    try:
-        yield
-    except sa.exc.OperationalError as error:
-        words = str(error.orig).strip().splitlines()[0]
-        code, remedy = "store.failed", "nothing was stored; mend the cause and do it again"
-        if "full" in words or "No space" in words:
-            code, words = "store.disk-full", "the disk is full"
-            remedy = "make room; nothing was stored, and what was stored before is whole"
-        elif "disk I/O" in words:
-            code, words = (
-                "store.disk-failed",
-                "the disk did not take what was written: it is full, or a limit was reached",
-            )
-            remedy = (
-                "look at its room and its health; nothing was stored, and what was stored before is whole"
-            )
-        elif "locked" in words:
-            code, remedy = "store.busy", "another program is writing; try again when it has ended"
-        raise InputRefused([Problem(code, f"{address}: {words}", remedy)]) from error
-    except sa.exc.DatabaseError as error:
-        words = str(error.orig).strip().splitlines()[0]
-        raise InputRefused(
-            [
-                Problem(
-                    "store.failed",
-                    f"{address}: {words}",
-                    "run fadeout verify; restore a backup if it is damaged",
-                )
-            ]
-        ) from error
 
 
 def _just_after(at: str) -> str:

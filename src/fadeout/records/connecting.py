@@ -1,0 +1,121 @@
+"""Connecting to what stands at an address: a file of SQLite or a PostgreSQL database, with faults told in words.
+
+Reads   an address
+Gives   an SQLAlchemy engine; names for messages that hold no password and no folder
+Knows   how each database is set: durable, referential, transactions begun by us; nothing of records
+Start   at `engine_of`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from fadeout.errors import InputRefused, Problem
+from fadeout.records.layout import BUSY_S
+
+
+def engine_of(address: str | Path) -> sa.Engine:
+    """Connect to what stands at an address, whatever it is."""
+    text = str(address)
+    try:
+        if "://" in text:
+            url = sa.make_url(text)
+            if url.drivername in ("postgresql", "postgres"):
+                url = url.set(drivername="postgresql+psycopg")
+        else:
+            url = sa.URL.create("sqlite", database=text)
+        engine = sa.create_engine(
+            url,
+            **(
+                {"poolclass": NullPool, "connect_args": {"timeout": BUSY_S}}
+                if url.get_backend_name() == "sqlite"
+                else {}
+            ),
+        )
+    except sa.exc.ArgumentError as error:
+        raise InputRefused(
+            [
+                Problem(
+                    "store.bad-address",
+                    "this is no address of a store",
+                    "give a file ending in .gpkg, or postgresql://…",
+                )
+            ]
+        ) from error
+    except ModuleNotFoundError as error:
+        message = f"PostgreSQL needs a part that is not installed ({error.name})"
+        raise InputRefused(
+            [Problem("store.no-driver", message, "./run extras, or pip install fadeout[postgres]")]
+        ) from error
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    """Settings of each connection: durable, referential, and transactions begun by us."""
+    connection.isolation_level = None
+    for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def file_of(engine: sa.Engine) -> Path | None:
+    """The file that a store on SQLite is, None for a database on a server."""
+    return Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
+
+
+def shown(engine: sa.Engine) -> str:
+    """The store's name for messages: a file's name, or an address without its password."""
+    path = file_of(engine)
+    return path.name if path is not None else engine.url.render_as_string(hide_password=True)
+
+
+def refuse(code: str, message: str, remedy: str) -> NoReturn:
+    """Refuse with one problem."""
+    raise InputRefused([Problem(code, message, remedy)])
+
+
+@contextmanager
+def told(address: str) -> Iterator[None]:
+    """Tell faults of the database in words."""
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        words = str(error.orig).strip().splitlines()[0]
+        code, remedy = "store.failed", "nothing was stored; mend the cause and do it again"
+        if "full" in words or "No space" in words:
+            code, words = "store.disk-full", "the disk is full"
+            remedy = "make room; nothing was stored, and what was stored before is whole"
+        elif "disk I/O" in words:
+            code, words = (
+                "store.disk-failed",
+                "the disk did not take what was written: it is full, or a limit was reached",
+            )
+            remedy = (
+                "look at its room and its health; nothing was stored, and what was stored before is whole"
+            )
+        elif "locked" in words:
+            code, remedy = "store.busy", "another program is writing; try again when it has ended"
+        raise InputRefused([Problem(code, f"{address}: {words}", remedy)]) from error
+    except sa.exc.DatabaseError as error:
+        words = str(error.orig).strip().splitlines()[0]
+        raise InputRefused(
+            [
+                Problem(
+                    "store.failed",
+                    f"{address}: {words}",
+                    "run fadeout verify; restore a backup if it is damaged",
+                )
+            ]
+        ) from error
