@@ -46,7 +46,7 @@ def checked(record: Record) -> tuple[Values, list[Problem]]:
     >>> checked(Record("evidence", "EP-1", {"count": 2.0, "kind": "item"}, Point(107, 16.8)))
     ({'count': 2, 'kind': 'item', 'sensitivity': 'exact'}, [])
     >>> checked(Record("evidence", "EP-1", {"count": 0}, Point(107, 16.8)))[1][0].message
-    "EP-1: count is 0; it must lie in 1 to 1e+06"
+    'EP-1: count is 0; it must lie in 1 to 1e+06'
     """
     kind = KINDS.get(record.kind)
     if kind is None:

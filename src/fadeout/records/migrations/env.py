@@ -10,5 +10,9 @@ from __future__ import annotations
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
-context.run_migrations()
+config = getattr(context, "config", None)
+if (
+    config is not None
+):  # Alembic runs this file; who only imports it, as a test of examples does, runs no step
+    context.configure(connection=config.attributes["connection"], transactional_ddl=True)
+    context.run_migrations()
