@@ -7,6 +7,7 @@ without bound, or leave part of a file in the store.
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
 import resource
@@ -24,6 +25,7 @@ import numpy as np
 import openpyxl
 import pyogrio
 import shapely
+from submissions import kobo
 
 from fadeout.exchange.outgoing import outgoing
 from fadeout.exchange.writing import write_records
@@ -66,6 +68,11 @@ def seeds(folder: Path) -> dict[str, Path]:
         str(made["ODS"]), None, list(cells.values()), fields=list(cells), driver="ODS", layer="evidence"
     )
     made |= _written(folder)
+    made["KoboToolbox"] = folder / "kobo" / "submissions.json"
+    made["KoboToolbox"].parent.mkdir(exist_ok=True)
+    sent = [kobo(record, f"0000-{i}") for i, record in enumerate(_records())]
+    answer = {"count": len(sent), "next": None, "previous": None, "results": sent}
+    made["KoboToolbox"].write_text(json.dumps(answer), encoding="utf-8")
     made["GPX"] = folder / "evidence.gpx"
     waypoints = "".join(f'<wpt lat="{16 + i}" lon="107"><name>EP-{i}</name></wpt>' for i in range(ROWS))
     made["GPX"].write_text(
@@ -85,12 +92,16 @@ def seeds(folder: Path) -> dict[str, Path]:
     return made
 
 
-def _written(folder: Path) -> dict[str, Path]:
-    """Files as the program itself writes them."""
-    rows = [
+def _records() -> list[Record]:
+    return [
         Record("evidence", f"EP-{i}", {"kind": "item", "count": i + 1}, shapely.Point(107, 16 + i))
         for i in range(ROWS)
     ]
+
+
+def _written(folder: Path) -> dict[str, Path]:
+    """Files as the program itself writes them."""
+    rows = _records()
     about = {"fadeout": "0", "created_utc": "2026-11-25T07:00:00Z", "sensitivity": "exact"}
     made = {}
     for name, suffix in (

