@@ -92,7 +92,7 @@ def check_archive(path: Path, unpacked: int) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, IndexError, NotImplementedError) as error:
         raise refuse("file.broken", path, f"the archive cannot be read: {error}", "send it again") from error
     if len(members) > LIMITS.members:
         message = f"the archive has {len(members)} members; at most {LIMITS.members} are read"
@@ -136,6 +136,7 @@ def unpacked(path: Path) -> Iterator[Path]:
                         raise refuse("file.too-large", path, message, "pack the files anew")
         except (
             zipfile.BadZipFile,
+            IndexError,  # of zipfile itself: a member without a name
             OSError,
             ValueError,
             RuntimeError,
@@ -188,7 +189,7 @@ def check_archived_xml(path: Path) -> None:
                     with archive.open(member) as stream:
                         if _entities(stream):
                             raise _entities_refused(path)
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, IndexError, RuntimeError, EOFError) as error:
         raise refuse(
             "file.broken", path, f"the archive cannot be read: {error}", "export it again"
         ) from error

@@ -28,7 +28,16 @@ from fadeout.records import places
 
 VERSION = "1.1.0"
 GEOMETRY = "geometry"
-FAULTS = (OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, RecursionError)
+FAULTS = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    NotImplementedError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
 
 
 def arrow(path: Path) -> tuple[Any, Any]:

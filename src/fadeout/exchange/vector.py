@@ -30,6 +30,7 @@ from fadeout.exchange.guarding import unguarded
 from fadeout.exchange.layers import RawLayer, Value, key, plain, right_handed, single
 
 FAULTS = (
+    NameError,  # of pyogrio itself: a CRS that GDAL gives up on leaves its own name unset
     gdal.DataSourceError,
     gdal.DataLayerError,
     gdal.FeatureError,
