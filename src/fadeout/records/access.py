@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fadeout.errors import InputRefused, Problem
-from fadeout.records.catalogue import AREA, EXACT, PUBLIC, RESTRICTED
+from fadeout.records.catalogue import AREA, EXACT, KINDS, PUBLIC, RESTRICTED, fields_of
 
 PRECISE: dict[str, tuple[str, ...]] = {
     "public": (PUBLIC,),
@@ -26,24 +26,32 @@ PRECISE: dict[str, tuple[str, ...]] = {
     "victim_assistance": (PUBLIC, AREA, EXACT, RESTRICTED),
 }
 COARSE: dict[str, tuple[str, ...]] = {"partner": (EXACT,)}
-WRITERS = ("staff", "manager", "victim_assistance")
 ROLES = tuple(PRECISE)
 
 CELLS_PER_DEG = 100  # assumed: cells of about 1 km; a coarse place is the cell it lies in
-HIDDEN = (  # columns that could tell the place, or a person, of a record seen coarsely
-    *("entered", "entered_crs", "remark", "source", "photo", "photo_sha256", "what", "place_name", "name"),
+SHOWN = (  # of texts and lists, those that tell neither the place nor a person of a record seen coarsely
     *(
-        "stands_on",
-        "evidence_ids",
-        "searched_id",
-        "evidence_id",
-        "links",
-        "edges",
-        "released_by",
-        "inspector",
+        "id",
+        "sensitivity",
+        "stamp",
+        "munition",
+        "contamination",
+        "method",
+        "profile",
+        "language",
+        "country",
+        "authority",
     ),
-    *("inputs", "summary", "summary_sha256"),
-    "position_error_m",  # of the exact place; beside a cell it would mislead
+    *("hazard_id", "task_id", "made_by", "verdict"),
+)
+HIDDEN = frozenset(  # what is not named above is hidden, so that a new text is, too
+    {
+        about.name
+        for kind in KINDS.values()
+        for about in fields_of(kind)
+        if about.type in ("text", "ids") and about.name not in SHOWN
+    }
+    | {"position_error_m"}  # of the exact place; beside a cell it would mislead
 )
 
 
@@ -75,9 +83,3 @@ class Viewer:
     def coarse(self) -> tuple[str, ...]:
         """Sensitivities that this viewer sees by their cell alone."""
         return COARSE.get(self.role, ())
-
-    def must_write(self) -> None:
-        """Refuse if this role changes nothing."""
-        if self.role not in WRITERS:
-            message = f"the role '{self.role}' may not change records"
-            raise InputRefused([Problem("store.may-not-write", message, f"ask one of {', '.join(WRITERS)}")])
