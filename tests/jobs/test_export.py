@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from shapely import Point, box, from_wkt
 
 from fadeout.errors import InputRefused
 from fadeout.exchange import formats
+from fadeout.jobs import export as job
 from fadeout.jobs.export import Asked, export
 from fadeout.jobs.storing import Request, take_in
 from fadeout.records.access import Viewer
@@ -91,3 +93,23 @@ def test_an_area_takes_along_what_lies_in_it(store: Store, tmp_path: Path) -> No
 def test_a_format_of_one_layer_gets_a_file_for_each_kind(store: Store, tmp_path: Path) -> None:
     written = export(store, Asked(tmp_path / "all.geojson"), STAFF, NOW)
     assert [one.file.name for one in written] == ["all-evidence.geojson", "all-hazardous_area.geojson"]
+
+
+def test_a_store_that_changes_while_a_file_is_written_gives_one_moment_of_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = job.write_records
+    times = []
+
+    def disturbed(*given: Any, **named: Any) -> list[str]:
+        times.append(1)
+        if len(times) == 1:  # somebody stores a record after the digest was taken
+            with store.change(who="b", why="more") as change:
+                change.put([Record("evidence", "EP-3", {}, PLACE)])
+        return written(*given, **named)
+
+    monkeypatch.setattr(job, "write_records", disturbed)
+    (one,) = export(store, Asked(tmp_path / "evidence.geojson", ("evidence",)), STAFF, NOW)
+    assert (len(times), one.records) == (2, {"evidence": 3})
+    (layer,) = formats.read(one.file)
+    assert len(layer) == 3

@@ -102,6 +102,14 @@ def test_an_area_is_flagged_when_its_evidence_changes_until_somebody_looks(store
     assert flag["why"] == "evidence EP-1 was withdrawn since"
 
 
+def test_other_records_flag_no_area_and_an_id_without_a_record_does(store: Store) -> None:
+    step(store, "confirmed", "EP-1")
+    put(store, Record("evidence", "EP-2", {"kind": "fragment"}, Point(107.006, 16.006)))
+    assert land_release.flags(store, "a") == []
+    put(store, Record("hazardous_area", "SHA-4", {"state": "suspected", "stands_on": ["EP-99"]}, AREA))
+    assert [flag["why"] for flag in land_release.flags(store, "a")] == ["record EP-99 was never recorded"]
+
+
 def test_an_area_with_an_open_edge_says_that_its_edge_was_not_found(store: Store) -> None:
     put(
         store,

@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from fadeout.records import standard as standards
 from fadeout.records.catalogue import AREA_STATES, KINDS
 from fadeout.records.record import Record
-from fadeout.records.rules import BY_STATES, RELEASED, STEPS, as_markdown, check, stands_on_changed
+from fadeout.records.rules import BY_STATES, RELEASED, STEPS, as_markdown, check
 from fadeout.records.rules_needs import NEEDS
 
 STANDARD = standards.load()
@@ -382,21 +382,6 @@ def test_a_bad_polygon_is_told_beside_the_other_faults_without_its_place() -> No
     problems = check(area("suspected"), area("confirmed", shape=bow), [], STANDARD)
     assert [problem.code for problem in problems] == ["rules.bad-shape", "rules.no-direct-evidence"]
     assert "105" not in problems[0].message
-
-
-# --- what an area stands on -------------------------------------------------------------------------------------------
-
-
-def test_an_area_is_flagged_when_what_it_stands_on_changes_and_not_when_other_records_do() -> None:
-    then = {("evidence", "EP-1"): 1, ("box", "B-1"): 3, ("evidence", "EP-2"): 1, ("evidence", "EP-9"): 1}
-    now = {("evidence", "EP-1"): 2, ("box", "B-1"): 3, ("evidence", "EP-9"): 7, ("evidence", "EP-3"): 1}
-    found = stands_on_changed(area("confirmed", "EP-1", "B-1", "EP-2", "EP-3", "EP-4"), then, now)
-    assert [str(one) for one in found] == [
-        "evidence EP-1: changed",
-        "evidence EP-2: withdrawn",
-        "evidence EP-3: not known at acceptance",
-        "record EP-4: not known at acceptance",
-    ]
 
 
 def test_the_states_of_the_rules_are_those_of_the_catalogue() -> None:

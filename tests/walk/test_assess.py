@@ -1,7 +1,7 @@
 """The main job as its users meet it: files in, a folder out, words and an exit code.
 
 Reads   the small survey of `survey_files.py`, written to real files
-Gives   tests of `cli.py` and `jobs/assess.py` from end to end, each in a process of its own
+Gives   tests of `cli/assessing.py` and `jobs/assess.py` from end to end, each in a process of its own
 Start   at `run`
 """
 

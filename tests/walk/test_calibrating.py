@@ -1,7 +1,7 @@
 """`fadeout calibrate` as its users meet it: finished areas in, a profile out that `assess` takes.
 
 Reads   small SIMULATED areas, written to real files
-Gives   tests of `cli.py` and `jobs/calibrate.py` from end to end, each in a process of its own
+Gives   tests of `cli/assessing.py` and `jobs/calibrate.py` from end to end, each in a process of its own
 Start   at `run`
 """
 

@@ -17,6 +17,7 @@ from fadeout.cli.options import examples, person
 from fadeout.cli.store_options import (
     Address,
     AsJson,
+    DryRun,
     KindArgument,
     Purpose,
     Role,
@@ -158,7 +159,7 @@ def records_merge(
     first: Annotated[str, typer.Argument(metavar="ID", help="One record.")],
     second: Annotated[str, typer.Argument(metavar="ID", help="The other.")],
     store: Address,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be; store nothing.")] = False,
+    dry_run: DryRun = False,
     who: Who = "",
     why: Why = "",
     as_json: AsJson = False,

@@ -69,12 +69,14 @@ CellSide = Annotated[
 
 
 def now() -> Any:
+    """The clock."""
     from datetime import UTC, datetime
 
     return datetime.now(UTC)
 
 
 def memory() -> int | None:
+    """Bytes that a job may take."""
     from fadeout import settings
 
     return settings.memory_available()

@@ -20,8 +20,10 @@ from fadeout.cli.store_options import (
     STORE_HELP,
     Address,
     AsJson,
+    DryRun,
     Who,
     Why,
+    Yes,
     opened,
     print_json,
     print_table,
@@ -161,10 +163,8 @@ def collect(
     kind: Annotated[
         str, typer.Option("--kind", metavar="KIND", help="What the form holds, if it does not say.")
     ] = "",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would be stored; store nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Store without asking.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     who: Who = "",
     why: Why = "",
     as_json: AsJson = False,

@@ -71,6 +71,8 @@ Standard = Annotated[
         help="The national standard: south-east-asia, single-strike, or a TOML file; the first if not given.",
     ),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what would be stored; store nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Store without asking.")]
 Purpose = Annotated[
     str,
     typer.Option("--purpose", metavar="TEXT", help="What for; needed for records of persons, and logged."),
@@ -81,18 +83,21 @@ KindArgument = Annotated[
 
 
 def opened(store: str) -> Store:
+    """The store at an address."""
     from fadeout.records.store import open_store
 
     return open_store(store, now)
 
 
 def viewer_as(role: str, purpose: str = "") -> Viewer:
+    """Who looks: the person at the terminal, in a role."""
     from fadeout.records.access import Viewer
 
     return Viewer(person(""), role, purpose)
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
+    """COLUMN=VALUE words as a mapping."""
     bad = [one for one in given if "=" not in one]
     if bad:
         raise typer.BadParameter(f"'{bad[0]}' is not COLUMN=VALUE")
@@ -100,6 +105,7 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
 
 
 def box_of(text: str) -> tuple[float, float, float, float] | None:
+    """A box of the command line, None where none was given."""
     if not text:
         return None
     try:
@@ -110,6 +116,7 @@ def box_of(text: str) -> tuple[float, float, float, float] | None:
 
 
 def print_json(value: object) -> None:
+    """A value as JSON on stdout."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
@@ -132,7 +139,7 @@ def _cell(value: object) -> str:
 
 
 def no_word(review: Review) -> None:
-    pass
+    """Tell nothing yet: with --json all is told at the end."""
 
 
 def tell_stored(review: Review) -> None:
@@ -142,6 +149,7 @@ def tell_stored(review: Review) -> None:
 
 
 def show_reviews(reviews: Sequence[Review]) -> None:
+    """What is refused and noted on stderr; findings, records that look alike and counts as tables."""
     rows = []
     for review in reviews:
         for kind, put in review.counts.items():
@@ -179,4 +187,5 @@ def show_reviews(reviews: Sequence[Review]) -> None:
 
 
 def change_row(change: dict[str, Any]) -> dict[str, Any]:
+    """A change as one line of a table."""
     return {name: change[name] for name in ("change", "at", "who", "rows", "why")}

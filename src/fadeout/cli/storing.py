@@ -22,11 +22,13 @@ from fadeout.cli.store_options import (
     VERIFY_HELP,
     Address,
     AsJson,
+    DryRun,
     Purpose,
     Role,
     Standard,
     Who,
     Why,
+    Yes,
     box_of,
     change_row,
     no_word,
@@ -118,10 +120,8 @@ def intake(
         list[Path], typer.Argument(metavar="FILE", help="Files in any format of docs/reference/formats.md.")
     ],
     store: Address,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would be stored; store nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Store without asking.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     who: Who = "",
     why: Why = "",
     column_map: Annotated[

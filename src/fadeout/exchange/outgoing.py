@@ -109,9 +109,14 @@ def content_sha256(rows: Iterable[Record]) -> str:
     """
     digest = hashlib.sha256()
     for record in rows:
-        wkb = shapely.to_wkb(record.shape, hex=True) if record.shape is not None else None
-        digest.update(f"{record.kind} {record.id} {body(record.values, wkb)}\n".encode())
+        digest.update(line_of(record))
     return digest.hexdigest()
+
+
+def line_of(record: Record) -> bytes:
+    """What a record says, as digests take it."""
+    wkb = shapely.to_wkb(record.shape, hex=True) if record.shape is not None else None
+    return f"{record.kind} {record.id} {body(record.values, wkb)}\n".encode()
 
 
 def column(records: Sequence[Record], name: str, type: str, lost: Lost) -> list[Any]:

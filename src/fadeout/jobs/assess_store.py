@@ -27,6 +27,7 @@ from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import geopackage
 from fadeout.jobs import assess, demo_input, runs
 from fadeout.jobs.assess import Outcome, Progress, Request
+from fadeout.jobs.intake_tables import ROLES
 from fadeout.records import places
 from fadeout.records import profile as profiles
 from fadeout.records.access import Viewer
@@ -41,14 +42,7 @@ AS_EVIDENCE = {  # what a class of evidence is to an assessment: only items are 
     "fragment": "fragment",
     "accident": "accident",
 }
-LAYERS = {  # the layers of a survey, their kinds, and the columns that an assessment reads
-    "evidence": ("evidence", "id found_on kind how count munition position_error_m searched_id"),
-    "searched": (
-        "searched",
-        "id searched_on method detection outcome share_searched team kind swath_m depth_cm",
-    ),
-    "strikes": ("strike", "id struck_on munition carriers position_error_m credibility source duplicate_of"),
-}
+LAYERS = {"evidence": "evidence", "searched": "searched", "strikes": "strike"}  # of a survey, and their kinds
 STYLES = {
     "evidence": demo_input.EVIDENCE,
     "searched": demo_input.SEARCHED,
@@ -121,7 +115,7 @@ def _records(asked: Asked, viewer: Viewer, ground: BaseGeometry) -> dict[str, li
     around = _widened(ground, 1_000.0)
     shapely.prepare(around)
     found = {}
-    for layer, (kind, _) in LAYERS.items():
+    for layer, kind in LAYERS.items():
         reach = around if layer == "strikes" else ground
         rows = asked.store.all(kind, viewer, as_of=asked.as_of, bbox=reach.bounds)
         found[layer] = [one for one in rows if one.shape is not None and reach.intersects(one.shape)]
@@ -132,9 +126,10 @@ def _write(path: Path, records: dict[str, list[Record]], ground: BaseGeometry, h
     stamps = {str(one.values.get("stamp", "")) for some in records.values() for one in some}
     stamp = "; ".join(sorted((stamps | {str(hazard.values.get("stamp", ""))}) - {""}))
     layers = [_layer("area", "MultiPolygon", [Record("", hazard.id, {"name": hazard.id}, ground)], "id name")]
-    for layer, (_, columns) in LAYERS.items():
-        lines = [one for one in records[layer] if "Line" in str(one.shape.geom_type if one.shape else "")]
-        areas = [one for one in records[layer] if one not in lines]
+    for layer in LAYERS:
+        columns = " ".join(ROLES[layer].columns)
+        lines = [one for one in records[layer] if _is_line(one)]
+        areas = [one for one in records[layer] if not _is_line(one)]
         layers.append(_layer(layer, "MultiPolygon" if layer == "searched" else "Point", areas, columns))
         if lines:
             layers.append(_layer("searched_tracks", "MultiLineString", lines, columns))
@@ -154,6 +149,10 @@ def _layer(name: str, geometry: str, records: Sequence[Record], columns: str) ->
     words = "Records of the store. Ground without a search is NOT SEARCHED."
     style = STYLES["searched" if "searched" in name else name]
     return geopackage.Layer(name, geometry, shapes, filled, words, style)
+
+
+def _is_line(record: Record) -> bool:
+    return record.shape is not None and "Line" in str(record.shape.geom_type)
 
 
 def _multi(shape: Any, geometry: str) -> Any:

@@ -11,8 +11,9 @@ Fields about persons go out sealed, as the store holds them.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ import shapely
 
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import formats
-from fadeout.exchange.outgoing import Outgoing, content_sha256, outgoing
+from fadeout.exchange.outgoing import Outgoing, line_of, outgoing
 from fadeout.exchange.writing import write_records
 from fadeout.records import places
 from fadeout.records.access import PRECISE, Viewer
@@ -96,23 +97,42 @@ def _write(
 ) -> Written:
     area = _area(store, asked, viewer)
     for _ in range(AGAIN):
-        counts, digest, stamps = _looked_through(store, asked, viewer, kinds, area)
+        seen = _looked_through(store, asked, viewer, kinds, area)
         about = {
             "fadeout": version("fadeout"),
             "created_utc": now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z",
             "sensitivity": f"for the role {viewer.role}: {', '.join(PRECISE[viewer.role])}",
-            "content_sha256": digest,
+            "content_sha256": seen.digest,
             "source": store.address,
             "as_of": asked.as_of or "",
             "area": asked.area,
-            "stamp": "; ".join(sorted(stamps)),
+            "stamp": "; ".join(sorted(seen.stamps)),
         }
-        layers = [_layer(kind, _chosen(store, asked, viewer, kind, area), viewer) for kind in kinds]
-        lost = write_records(path, layers, about={k: v for k, v in about.items() if v}, crs=asked.crs)
-        if _looked_through(store, asked, viewer, kinds, area)[1] == digest:
-            return Written(path, counts, tuple(lost))
+        layers = [
+            _layer(kind, _held(_chosen(store, asked, viewer, kind, area), seen.by_kind[kind]), viewer)
+            for kind in kinds
+        ]
+        try:
+            lost = write_records(path, layers, about={k: v for k, v in about.items() if v}, crs=asked.crs)
+        except _Changed:
+            continue
+        return Written(path, seen.counts, tuple(lost))
     message = f"the store changed {AGAIN} times while {path.name} was written"
     raise InputRefused([Problem("export.changing", message, "name a day with --as-of")])
+
+
+class _Changed(Exception):
+    """The store changed between what a file says of its content and the content: nothing of it is kept."""
+
+
+@dataclass
+class _Seen:
+    """What was looked through: how many records of each kind, digests of each and of all, and stamps."""
+
+    counts: dict[str, int]
+    by_kind: dict[str, bytes] = field(default_factory=dict)
+    stamps: set[str] = field(default_factory=set)
+    digest: str = ""
 
 
 def _layer(kind: str, rows: Iterator[Record], viewer: Viewer) -> Outgoing:
@@ -121,22 +141,34 @@ def _layer(kind: str, rows: Iterator[Record], viewer: Viewer) -> Outgoing:
     return replace(layer, geometry="any") if viewer.coarse and layer.geometry else layer
 
 
+def _held(rows: Iterator[Record], digest: bytes) -> Iterator[Record]:
+    """Pass records on, and hold them against what was looked through once all are passed."""
+    now = hashlib.sha256()
+    for record in rows:
+        now.update(line_of(record))
+        yield record
+    if now.digest() != digest:
+        raise _Changed
+
+
 def _looked_through(
     store: Store, asked: Asked, viewer: Viewer, kinds: tuple[str, ...], area: Record | None
-) -> tuple[dict[str, int], str, set[str]]:
-    """How many records of each kind there are, the digest of all, and the stamps that they carry."""
-    counts = dict.fromkeys(kinds, 0)
-    stamps: set[str] = set()
-
-    def rows() -> Iterator[Record]:
-        for kind in kinds:
-            for record in _chosen(store, asked, viewer, kind, area):
-                counts[kind] += 1
-                if record.values.get("stamp"):
-                    stamps.add(str(record.values["stamp"]))
-                yield record
-
-    return counts, content_sha256(rows()), stamps
+) -> _Seen:
+    """Read all that is to go out once: a file states its digest and its stamps before its content."""
+    seen = _Seen(dict.fromkeys(kinds, 0))
+    whole = hashlib.sha256()
+    for kind in kinds:
+        digest = hashlib.sha256()
+        for record in _chosen(store, asked, viewer, kind, area):
+            line = line_of(record)
+            digest.update(line)
+            whole.update(line)
+            seen.counts[kind] += 1
+            if record.values.get("stamp"):
+                seen.stamps.add(str(record.values["stamp"]))
+        seen.by_kind[kind] = digest.digest()
+    seen.digest = whole.hexdigest()
+    return seen
 
 
 def _area(store: Store, asked: Asked, viewer: Viewer) -> Record | None:

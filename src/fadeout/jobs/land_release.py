@@ -110,7 +110,7 @@ def flags(store: Store, who: str) -> list[dict[str, Any]]:
         stands_on = area.values.get("stands_on") or []
         ids = stands_on if isinstance(stands_on, list) else [str(stands_on)]
         for kind, id, action in store.changed_since("hazardous_area", area.id, ids):
-            found.append(_flag(area, "evidence changed", f"{kind} {id} was {action} since"))
+            found.append(_flag(area, "evidence changed", f"{kind} {id} was {action}"))
         if "open" in str(area.values.get("edges", "")).split("; "):
             found.append(_flag(area, "edge not found", "part of its edge is open"))
         if state == "confirmed" and not ids:

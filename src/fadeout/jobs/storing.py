@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from fadeout.records import standard as standards
 from fadeout.records.catalogue import KINDS
 from fadeout.records.changing import NEW, Change, Put, from_body
 from fadeout.records.checking import SHAPES
+from fadeout.records.keys import KeyStore
 from fadeout.records.reading import Version
 from fadeout.records.record import Record
 from fadeout.records.store import Store
@@ -219,12 +221,16 @@ class _Intake:
             self.put(taken)
         return len(taken.records)
 
+    @cached_property
+    def keys(self) -> KeyStore:
+        """The key file of persons, opened and held against the store once a file."""
+        return victims.keys_of(self.store, self.request.keys, self.request.master)
+
     def put(self, taken: Taken) -> None:
         """Store records, persons sealed first, and note what is new in them."""
         records = taken.records
         if taken.kind in victims.PERSONS:
-            keys = victims.keys_of(self.store, self.request.keys, self.request.master)
-            records = victims.sealed(keys, records)
+            records = victims.sealed(self.keys, records)
         self.change.tell = self.tell
         put = self.change.put(records)
         self.review.counts[taken.kind] = self.review.counts.get(taken.kind, Put()) + put

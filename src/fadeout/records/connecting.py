@@ -32,6 +32,7 @@ def engine_of(address: str | Path) -> sa.Engine:
             url = sa.URL.create("sqlite", database=text)
         engine = sa.create_engine(
             url,
+            hide_parameters=True,  # no value of a record stands in a fault's words
             **(
                 {"poolclass": NullPool, "connect_args": {"timeout": BUSY_S}}
                 if url.get_backend_name() == "sqlite"

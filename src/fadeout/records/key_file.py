@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.pool import NullPool
 
 from fadeout.errors import InputRefused, Problem
+from fadeout.records.connecting import refuse
 
 SUFFIX = ".keys"
 APPLICATION_ID, FORMAT = 0x46414B59, 1  # "FAKY", and the version of the tables
@@ -102,12 +103,14 @@ def private_file(path: Path) -> None:
 
 
 def check_private(path: Path) -> None:
+    """Refuse a key file that others on the machine can read."""
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
         message = f"{path.name} can be read by others on this machine"
         refuse("keys.open-to-others", message, f"chmod 600 {path.name}, on a disk that keeps permissions")
 
 
 def check_ours(connection: sa.Connection, name: str) -> None:
+    """Refuse a file that is no key file of ours, or of a newer fadeout."""
     ours = connection.exec_driver_sql("PRAGMA application_id").scalar()
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     if ours != APPLICATION_ID:
@@ -117,12 +120,14 @@ def check_ours(connection: sa.Connection, name: str) -> None:
 
 
 def check_master(wrapping: bytes | None) -> None:
+    """Refuse a master key that is too short: HKDF does not stretch a passphrase."""
     if wrapping is not None and len(wrapping) < MASTER_BYTES:
         message = f"the master key has {len(wrapping)} bytes; it must have {MASTER_BYTES} at least"
         refuse("keys.short-master", message, "take random bytes: openssl rand -base64 32")
 
 
 def master_of(name: str, about: dict[str, bytes], wrapping: bytes | None) -> bytes | None:
+    """Give the key that a file's keys are encrypted with, None where they are not; refuse a wrong one."""
     if "check" not in about:
         if wrapping is not None:
             message = f"a master key was given, but the keys in {name} are not encrypted"
@@ -130,7 +135,6 @@ def master_of(name: str, about: dict[str, bytes], wrapping: bytes | None) -> byt
         return None
     if wrapping is None:
         refuse("keys.needs-master", f"the keys in {name} are encrypted", "give the master key")
-        return None
     master = derived(wrapping, about["salt"])
     kept = about["check"]
     try:
@@ -144,10 +148,12 @@ def master_of(name: str, about: dict[str, bytes], wrapping: bytes | None) -> byt
 
 
 def derived(wrapping: bytes, salt: bytes) -> bytes:
+    """Give the key that a master key and a file's salt make."""
     return HKDF(SHA256(), KEY_BYTES, salt, b"fadeout person keys 1").derive(wrapping)  # RFC 5869
 
 
 def engine_of(path: Path) -> sa.Engine:
+    """Connect to a key file; no value stands in a fault's words."""
     url = sa.URL.create("sqlite", database=str(path))
     engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_S}, hide_parameters=True)
     sa.event.listen(engine, "connect", _prepare)
@@ -171,10 +177,6 @@ def _begin(connection: sa.Connection) -> None:
     mode = connection.get_execution_options().get("begin", "DEFERRED")
     if mode is not None:
         connection.exec_driver_sql(f"BEGIN {mode}")
-
-
-def refuse(code: str, message: str, remedy: str) -> None:
-    raise InputRefused([Problem(code, message, remedy)])
 
 
 @contextmanager

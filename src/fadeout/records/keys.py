@@ -31,6 +31,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fadeout.errors import InputRefused, Problem
+from fadeout.records.connecting import refuse
 from fadeout.records.key_file import (
     ABOUT,
     APPLICATION_ID,
@@ -52,7 +53,6 @@ from fadeout.records.key_file import (
     engine_of,
     master_of,
     private_file,
-    refuse,
     told,
 )
 from fadeout.records.record import plain

@@ -12,7 +12,7 @@ edition (2, January 2026) and not yet the text; "[R]" marks what is recalled and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fadeout.errors import Problem
@@ -120,60 +120,6 @@ def check(
     for need in needs:
         problems += NEEDS[need].faults(case)
     return list(dict.fromkeys(problems))  # two needs may meet one fault
-
-
-@dataclass(frozen=True)
-class Changed:
-    """A record that an area stands on and that is not as it was when the area was accepted."""
-
-    kind: str
-    id: str
-    what: str  # "changed", "withdrawn" or "not known at acceptance"
-    accepted: int | None
-    now: int | None
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.id}: {self.what}"
-
-
-def stands_on_changed(
-    area: Record, accepted: Mapping[tuple[str, str], int], now: Mapping[tuple[str, str], int]
-) -> list[Changed]:
-    """Say which records that an area stands on changed or were withdrawn since it was accepted.
-
-    Parameters
-    ----------
-    area : Record
-        The hazardous area; its `stands_on` names ids of evidence points, boxes and other records.
-    accepted, now : mapping of (kind, id) to version
-        As they were when the area was accepted, and as they are; a record that is withdrawn is not in `now`.
-
-    Notes
-    -----
-    An area that is flagged so keeps its shape: whether it is drawn anew, a person decides.
-
-    Examples
-    --------
-    >>> area = Record("hazardous_area", "CHA-1", {"stands_on": ["EP-1", "EP-2", "EP-3"]})
-    >>> then = {("evidence", "EP-1"): 1, ("evidence", "EP-2"): 1, ("evidence", "EP-3"): 2}
-    >>> for one in stands_on_changed(area, then, {("evidence", "EP-1"): 1, ("evidence", "EP-2"): 2}):
-    ...     print(one)
-    evidence EP-2: changed
-    evidence EP-3: withdrawn
-    """
-    ids = area.values.get("stands_on") or []
-    found = []
-    for id in ids if isinstance(ids, list) else []:
-        keys = sorted({key for key in (*accepted, *now) if key[1] == id})
-        for key in keys or [("record", id)]:
-            then, today = accepted.get(key), now.get(key)
-            if then is None:
-                found.append(Changed(*key, "not known at acceptance", then, today))
-            elif today is None:
-                found.append(Changed(*key, "withdrawn", then, today))
-            elif today != then:
-                found.append(Changed(*key, "changed", then, today))
-    return found
 
 
 def as_markdown() -> str:

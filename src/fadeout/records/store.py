@@ -254,7 +254,7 @@ class Store:
         return [{**row, "context": json.loads(row["context"])} for row in found]
 
     def changed_since(self, kind: str, id: str, ids: Sequence[str]) -> list[tuple[str, str, str]]:
-        """Of records that one stands on, those changed or withdrawn after it: (kind, id, what happened)."""
+        """Of records that one stands on, those changed, withdrawn or never recorded: (kind, id, what happened)."""
         newest = sa.select(sa.func.max(HISTORY.c.change)).where(HISTORY.c.kind == kind, HISTORY.c.id == id)
         query = (
             sa.select(HISTORY.c.kind, HISTORY.c.id, HISTORY.c.action)
@@ -263,7 +263,10 @@ class Store:
         )
         with self.connected() as connection:
             found = {(row.kind, row.id): row.action for row in connection.execute(query)}
-        return [(kind, one, action) for (kind, one), action in found.items()]
+            known = sa.select(HISTORY.c.id).where(HISTORY.c.id.in_(list(ids))).distinct()
+            unknown = sorted(set(ids) - set(connection.execute(known).scalars()))
+        told = [(kind, one, f"{action} since") for (kind, one), action in found.items()]
+        return told + [("record", one, "never recorded") for one in unknown]
 
     # ---- remembered choices ------------------------------------------------------------------------------------------
 
