@@ -68,6 +68,28 @@ def test_a_rehearsal_tells_all_and_stores_nothing(store: Store, tmp_path: Path) 
     assert store.changes() == []
 
 
+def test_a_column_that_a_file_has_not_leaves_its_field_and_an_empty_cell_empties_it(
+    store: Store, tmp_path: Path
+) -> None:
+    intake(store, file(tmp_path, "evidence.csv", FINDS), constants={"source": "village head"})
+    intake(store, file(tmp_path, "evidence.csv", "id,lat,lon,kind,count\nEP-1,16.8025,107.05,item,\n"))
+    found = store.get("evidence", "EP-1", STAFF)
+    assert found is not None
+    assert (found.values["source"], found.values["found_on"]) == ("village head", "2024-03-01")
+    assert "count" not in found.values
+
+
+def test_how_a_place_was_entered_goes_with_the_place(store: Store, tmp_path: Path) -> None:
+    intake(store, file(tmp_path, "evidence.csv", FINDS))
+    place = '"geometry":{"type":"Point","coordinates":[107,16]}'
+    moved = '{"type":"Feature","properties":{"id":"EP-1","kind":"item"},' + place + "}"
+    intake(store, file(tmp_path, "evidence.geojson", moved))
+    found = store.get("evidence", "EP-1", STAFF)
+    assert found is not None
+    assert found.shape == Point(107, 16)
+    assert "entered" not in found.values
+
+
 def test_a_review_tells_which_fields_would_change(store: Store, tmp_path: Path) -> None:
     intake(store, file(tmp_path, "evidence.csv", FINDS))
     changed = FINDS.replace("EP-1,16.8025,107.05,2024-03-01,item,1", "EP-1,16.9,107.05,2024-03-01,item,3")

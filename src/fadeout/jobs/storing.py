@@ -32,7 +32,7 @@ from fadeout.jobs.intake_tables import KEPT_ROLES, NAMED, Table, matched, role_o
 from fadeout.jobs.storing_rows import Taken, entered_of, records_of
 from fadeout.records import standard as standards
 from fadeout.records.catalogue import KINDS
-from fadeout.records.changing import NEW, Change, Put, from_body
+from fadeout.records.changing import NEW, WITHDRAWN, Change, Put, from_body
 from fadeout.records.checking import SHAPES
 from fadeout.records.keys import KeyStore
 from fadeout.records.reading import Version
@@ -228,12 +228,33 @@ class _Intake:
 
     def put(self, taken: Taken) -> None:
         """Store records, persons sealed first, and note what is new in them."""
-        records = taken.records
+        records = self.completed(taken)
         if taken.kind in victims.PERSONS:
             records = victims.sealed(self.keys, records)
         self.change.tell = self.tell
         put = self.change.put(records)
         self.review.counts[taken.kind] = self.review.counts.get(taken.kind, Put()) + put
+
+    def completed(self, taken: Taken) -> list[Record]:
+        """Records with what the store knows beyond the file: a column that a file has not leaves its field as it is.
+
+        An empty cell empties its field; a row without a place keeps the one it had. How a place was entered goes with it.
+        """
+        before = self.change.before(taken.kind, [one.id for one in taken.records])
+        if not before:
+            return taken.records
+        done = []
+        for record in taken.records:
+            last = before.get(record.id)
+            if last is not None and last.action != WITHDRAWN:
+                was = from_body(taken.kind, record.id, last.body)
+                shape = was.shape if record.shape is None else record.shape
+                moved = shape is not None and not shape.equals(was.shape)
+                gone = taken.columns | ({"entered", "entered_crs"} if moved else set())
+                kept = {name: value for name, value in was.values.items() if name not in gone}
+                record = replace(record, values={**kept, **record.values}, shape=shape)
+            done.append(record)
+        return done
 
     def tell(self, kind: str, id: str, action: str, before: str | None, after: str) -> None:
         """Note one new version."""

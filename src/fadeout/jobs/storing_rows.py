@@ -34,11 +34,12 @@ Shapes = list[BaseGeometry | None]
 
 @dataclass(frozen=True, eq=False)
 class Taken:
-    """Records of one table, and the row of the file that each came from."""
+    """Records of one table, the row of the file that each came from, and the columns that the file has of them."""
 
     kind: str
     records: list[Record]
     rows: list[int]
+    columns: frozenset[str] = frozenset()
 
 
 def entered_of(layer: RawLayer) -> tuple[list[str], str]:
@@ -62,7 +63,7 @@ def records_of(
     _enter(table, columns, entered, entered_as)
     names = list(columns)
     bad = _refused(table, problems[before:])
-    taken = Taken(table.role, [], [])
+    taken = Taken(table.role, [], [], frozenset(names))
     for row, id, shape, values in zip(
         table.layer.rows,
         ids,
