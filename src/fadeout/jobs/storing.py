@@ -182,7 +182,12 @@ class _Intake:
     seen: list[RawLayer] = field(default_factory=list)
     ids: dict[str, set[str]] = field(default_factory=dict)
     stepped: dict[str, Record] = field(default_factory=dict)  # hazardous areas that it changes, as they were
-    fresh: dict[str, set[str]] = field(default_factory=dict)  # ids that are new to the store, by kind
+    fresh: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # ids that are new to the store, of kinds compared
+    known: dict[str, bool] = field(
+        default_factory=dict
+    )  # whether the store held any of a kind before the file
 
     def take(self, path: Path, say: Progress) -> None:
         """Read the file piece by piece; put what is sound, gather what is not."""
@@ -240,9 +245,11 @@ class _Intake:
 
         An empty cell empties its field; a row without a place keeps the one it had. How a place was entered goes with it.
         """
-        before = self.change.before(taken.kind, [one.id for one in taken.records])
-        if not before:
+        if taken.kind not in self.known:
+            self.known[taken.kind] = self.change.knows(taken.kind)
+        if not self.known[taken.kind]:
             return taken.records
+        before = self.change.before(taken.kind, [one.id for one in taken.records])
         done = []
         for record in taken.records:
             last = before.get(record.id)
@@ -258,8 +265,10 @@ class _Intake:
 
     def tell(self, kind: str, id: str, action: str, before: str | None, after: str) -> None:
         """Note one new version."""
-        if action == NEW:
-            self.fresh.setdefault(kind, set()).add(id)
+        if action == NEW and kind in likeness.COMPARED:
+            fresh = self.fresh.setdefault(kind, set())
+            if len(fresh) <= likeness.MOST_COMPARED:  # beyond, nothing of the kind is compared
+                fresh.add(id)
         if kind == "hazardous_area" and before is not None:
             self.stepped.setdefault(id, from_body(kind, id, before))
         if len(self.review.details) < TOLD:

@@ -132,6 +132,11 @@ class Change:
         self.done += put
         return put
 
+    def knows(self, kind: str) -> bool:
+        """Whether history holds anything of a kind."""
+        query = sa.select(HISTORY.c.seq).where(HISTORY.c.kind == kind).limit(1)
+        return self.connection.execute(query).first() is not None
+
     def before(self, kind: str, ids: Sequence[str]) -> dict[str, Before]:
         """What history last says of these ids."""
         found: dict[str, Before] = {}
