@@ -26,7 +26,7 @@ from shapely.geometry.base import BaseGeometry
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import bounds
 from fadeout.exchange.guarding import unguarded
-from fadeout.exchange.layers import RawLayer, Value, key, plain, single
+from fadeout.exchange.layers import RawLayer, Value, key, single
 from fadeout.records import coordinates
 
 WGS84 = "EPSG:4326"
@@ -105,19 +105,22 @@ def _filled(
     for n, row in numbered:
         if _too_long(row, header):
             raise InputRefused(_ragged(chain([(n, row)], numbered), header, path.name))
-        if any(cell.strip() for cell in row):
+        if any(map(str.strip, row)):
             yield n, row + [""] * (len(header) - len(row))
 
 
 def _layer(empty: RawLayer, header: list[str], piece: list[tuple[int, list[str]]]) -> RawLayer:
     return replace(
         empty,
-        columns={
-            name: tuple(plain(unguarded(row[i])) for _, row in piece) for i, name in enumerate(header) if name
-        },
+        columns={name: tuple([_meant(row[i]) for _, row in piece]) for i, name in enumerate(header) if name},
         geometries=(None,) * len(piece),
         rows=tuple(n for n, _ in piece),
     )
+
+
+def _meant(cell: str) -> str | None:
+    """The text that a cell was meant to hold, without spaces around it; None if there is none."""
+    return (unguarded(cell) if cell[:1] == "'" else cell).strip() or None
 
 
 def number(value: Value, decimal_comma: bool = False) -> float | None:
@@ -158,16 +161,9 @@ def locate(layer: RawLayer) -> tuple[RawLayer, list[Problem]]:
         remedy = "name them lat and lon, x and y, or wkt, or name them in a column map"
         lost = replace(layer, table=False, refused=frozenset(layer.rows))
         return lost, [Problem("intake.no-place", message, remedy, layer.file, layer.name)]
-    shapes: list[BaseGeometry | None] = []
-    problems: list[Problem] = []
-    typed = _are_typed(pair, layer)
-    for i, row in enumerate(layer.rows):
-        cells = [layer.columns[name][i] for name in pair]
-        try:
-            shapes.append(_typed(pair, cells) if typed else _place(cells, layer.decimal_comma))
-        except ValueError as error:
-            shapes.append(None)
-            problems.append(_bad_place(pair, cells, str(error), layer, row))
+    points = _points(pair, layer)
+    typed = points is None and _are_typed(pair, layer)
+    shapes, problems = (points, []) if points is not None else _places(pair, layer, typed)
     named = key(pair[0]) in (*LON, WKT_WGS84) or typed
     words = "wkt_wgs84 is" if key(pair[0]) == WKT_WGS84 else "lat and lon are"
     located = replace(
@@ -196,6 +192,33 @@ def place_columns(columns: Iterable[str]) -> list[str] | None:
             return [a, b]
     typed = next((by_key[name] for name in TYPED if name in by_key), None)
     return None if typed is None else [typed]
+
+
+def _points(pair: list[str], layer: RawLayer) -> list[BaseGeometry | None] | None:
+    """All places at once, where both columns hold plain numbers as text in every row; None where they do not."""
+    if len(pair) != 2 or not layer.rows:
+        return None
+    xy = []
+    for name in pair:
+        cells = layer.columns[name]
+        if not all(type(cell) is str and NUMBER.fullmatch(cell) for cell in cells):
+            return None
+        xy.append(np.array(cells, dtype=float))
+    return list(shapely.points(*xy)) if np.isfinite(xy).all() else None
+
+
+def _places(pair: list[str], layer: RawLayer, typed: bool) -> tuple[list[BaseGeometry | None], list[Problem]]:
+    """The places row by row, and every one that cannot be read."""
+    shapes: list[BaseGeometry | None] = []
+    problems: list[Problem] = []
+    for i, row in enumerate(layer.rows):
+        cells = [layer.columns[name][i] for name in pair]
+        try:
+            shapes.append(_typed(pair, cells) if typed else _place(cells, layer.decimal_comma))
+        except ValueError as error:
+            shapes.append(None)
+            problems.append(_bad_place(pair, cells, str(error), layer, row))
+    return shapes, problems
 
 
 def _place(cells: list[Value], decimal_comma: bool) -> BaseGeometry | None:

@@ -151,9 +151,7 @@ class Change:
         return found
 
     def _put(self, kind: str, records: Sequence[Record]) -> Put:
-        shapes = shapely.force_2d(np.array([*(record.shape for record in records), None], dtype=object)[:-1])
-        shapes[:] = [_single(shape) for shape in shapes]
-        shapes = shapely.orient_polygons(shapes)  # which way a ring runs is a format's habit, not a change
+        shapes = _in_one_form(np.array([*(record.shape for record in records), None], dtype=object)[:-1])
         values = _settled(kind, records, shapes)
         before = self.before(kind, [record.id for record in records])
         hexes = shapely.to_wkb(shapes, hex=True, byte_order=1)
@@ -280,6 +278,15 @@ def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
         yield ids[i : i + AT_ONCE]
 
 
+def _in_one_form(shapes: Any) -> Any:
+    """Shapes without heights or measures, one polygon as one; which way a ring runs is a format's habit, not a change."""
+    if (shapely.get_coordinate_dimension(shapes) > 2).any():
+        shapes = shapely.force_2d(shapes)
+    if (shapely.get_type_id(shapes) <= POINT).all():
+        return shapes
+    return shapely.orient_polygons(np.array([*map(_single, shapes), None], dtype=object)[:-1])
+
+
 def _single(shape: Any) -> Any:
     """A multipolygon of one polygon is that polygon, so that all formats give the same."""
     if shape is not None and shape.geom_type.startswith("Multi") and len(shape.geoms) == 1:
@@ -335,6 +342,7 @@ def from_body(kind: str, id: str, text: str, like: Record | None = None) -> Reco
     return record if like is None else replace(like, values=values, shape=shape)
 
 
+POINT = int(shapely.GeometryType.POINT)  # MISSING is less
 _CELLS = ("cell_w", "cell_s", "cell_e", "cell_n")
 _NO_CELLS = (None,) * 4
 FIELD_NAMES = {name: tuple(f.name for f in fields_of(kind) if f.name != "id") for name, kind in KINDS.items()}

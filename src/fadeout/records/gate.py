@@ -262,6 +262,8 @@ class _Looked:
 
     def same_ids(self) -> None:
         """Ids that are the same once spaces around them are gone; ids that differ only in case."""
+        if len({one.strip().casefold() for one in self.ids}) == len(self.ids):
+            return  # no two are alike, by far the most often
         exact, folded = defaultdict(list), defaultdict(list)
         for row, one in enumerate(self.ids):
             if one.strip():
