@@ -129,6 +129,10 @@ EVIDENCE_CLASSES = (
 AREA_STATES = ("suspected", "confirmed", "cancelled", "reduced", "cleared")
 EDGES = ("closed_by_search", "closed_by_terrain", "closed_by_permission", "open")
 
+CLAIM_KINDS = ("depositary", "official", "monitor", "field", "test", "manufacturer", "press")
+CONFIDENCES = ("confirmed", "credible", "alleged")
+CHECKED = ("verified", "recalled")
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -529,6 +533,47 @@ KINDS: dict[str, Kind] = {
             sensitivity=AREA,
             least=PUBLIC,
             other_names=("documents",),
+        ),
+        Kind(
+            "claim",
+            "Claim",
+            "what somebody says about a state, an area or a munition type: a date, a standing, a figure",
+            "",
+            (
+                _text("subject", "a state or area of the registry, or munition: and a type", required=True),
+                _text("property", "what is said of it", required=True),
+                _text("value", "what is said: a date, a number, a range, words"),
+                _text("other", "the other party: who received, who is reported to have used"),
+                _text("starts", "the time it speaks of: a year, a month or a day"),
+                _text("ends", "when that time ends, or ongoing"),
+                _text("source_id", "where it stands", required=True, refers="claim_source"),
+                _choice("kind", "whose claim it is", *CLAIM_KINDS, required=True),
+                _choice("confidence", "how sure that is", *CONFIDENCES, required=True),
+                _choice(
+                    "checked",
+                    "read at its source, or recalled and so shown as unverified",
+                    *CHECKED,
+                    required=True,
+                ),
+            ),
+            sensitivity=PUBLIC,
+            least=PUBLIC,
+            other_names=("claims",),
+        ),
+        Kind(
+            "claim_source",
+            "Source of claims",
+            "a page, record or report that claims stand in",
+            "",
+            (
+                _text("who_says", "who says it", required=True),
+                _text("title", "its title"),
+                _text("place", "where it stands"),
+                _text("dated", "its date: a year, a month or a day"),
+            ),
+            sensitivity=PUBLIC,
+            least=PUBLIC,
+            other_names=("claim_sources",),
         ),
     )
 }
