@@ -16,6 +16,7 @@ by a rule that is stated (`place_in_order`) and the same for all:
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -93,7 +94,7 @@ class Claim:
     checked: str = "recalled"
     note: str = ""
 
-    @property
+    @builtins.property  # `property` is a column here
     def verified(self) -> bool:
         """Whether somebody read it at its source; what is not, is shown as unverified."""
         return self.checked == CHECKED[0]
