@@ -237,7 +237,7 @@ def _ids(rows: Iterable[Row]) -> Iterator[str]:
 
 FORMS = {
     "date": "write a day, YYYY-MM-DD",
-    "share": "write a share from 0 to 1, or LOW..HIGH such as 0.02..0.15",
+    "share": "write a share from 0 to 1, LOW..HIGH such as 0.02..0.15, or <HIGH",
     "count": "write a whole number, or LOW..HIGH such as 640..670",
     "area_km2": "write km², LOW..HIGH, <HIGH or >LOW",
     "none": "leave it empty",
@@ -256,8 +256,8 @@ def fits(form: str, value: str) -> bool:
         return not value
     if form == "date":
         return len(value) == 10 and is_partial(value)
-    if form == "area_km2" and BOUND.fullmatch(value):
-        return True
+    if form in ("area_km2", "share") and (bound := BOUND.fullmatch(value)):
+        return form != "share" or float(bound[1]) <= 1
     found = RANGE.fullmatch(value)
     if found is None:
         return False

@@ -31,7 +31,7 @@ WORLD = "world"
 class Property:
     """What may be said: the form of its values, and in words what it is.
 
-    Forms: `date` (a day), `share` and `count` and `area_km2` (a number or LOW..HIGH; an area also >LOW or <HIGH),
+    Forms: `date` (a day), `share`, `count` and `area_km2` (a number or LOW..HIGH; shares and areas also <HIGH or >LOW),
     `words`, `state` (a state or area of the registry), `none` (the claim speaks by its time and other party alone).
     """
 
