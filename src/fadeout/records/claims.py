@@ -54,14 +54,17 @@ PROPERTIES: dict[str, Property] = {
     "article3_deadline": Property("date", "deadline for stockpiles as printed (Article 3)"),
     "article3_extension": Property("date", "deadline that an extension gave (Article 3)"),
     "article3_completed": Property("words", "stockpile destruction completed (Article 3)", single=True),
+    "article3_unclear": Property("words", "why nobody can say whether there is anything to destroy"),
     "stockpile": Property("words", "what is said of stockpiles"),
     "article4_deadline": Property("date", "deadline for clearance as printed (Article 4)"),
     "article4_request": Property("words", "an extension asked for (Article 4)"),
     "article4_extension": Property("date", "deadline that an extension gave (Article 4)"),
     "article4_completed": Property("words", "clearance completed (Article 4)", single=True),
     "article4_obligation": Property("words", "where clearance stands (Article 4)", single=True),
-    "hostilities_ended": Property(
-        "date", "end of the active hostilities that left remnants (Article 4(1)(b))"
+    "article4_unclear": Property("words", "why nobody can say whether there is anything to clear"),
+    "article4_reopened": Property("words", "more found after completion was declared (Article 4)"),
+    "hostilities": Property(
+        "words", "active hostilities that left new remnants, and when they ended (Article 4(1)(b))"
     ),
     "contamination": Property("area_km2", "contaminated area"),
     "contamination_note": Property("words", "what is said of contamination"),
