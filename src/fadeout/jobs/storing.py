@@ -67,6 +67,9 @@ class Request:
     dry_run: bool = False
 
 
+CLAIMS = ("claim", "claim_source")
+
+
 @dataclass
 class Review:
     """What an intake of one file would do, or did."""
@@ -216,6 +219,10 @@ class _Intake:
     def take_table(self, ready: _Ready, unknown: Sequence[str], ground: BaseGeometry | None) -> int:
         """Check a table and put its records, unless anything of the file was refused before; give how many rows."""
         review, table = self.review, ready.table
+        if table.role in CLAIMS:  # checked as a whole, not row by row
+            remedy = "put them in with: fadeout registry load"
+            review.problems.append(table.problem("intake.claims", "these are claims of the registry", remedy))
+            return 0
         taken = records_of(table, *ready.entered, self.today, review.problems)
         _note_unknown(table, unknown, review)
         _twice(table, taken, self.ids, review.problems)
