@@ -34,6 +34,7 @@ PRODUCTS = (
 )
 PARTS = ("numpy", "scipy", "numba", "shapely", "pyproj", "pyogrio", "rasterio")
 MARK = SCHEMA.partition("/")[0]  # any version of ours
+TIMED = "fadeout-timings"
 
 
 @contextmanager
@@ -95,12 +96,12 @@ def close(
     seal(assessment.info.created_at, summary["seed"], folder, seconds)
 
 
-def seal(created_at: str, seed: int, folder: Path, seconds: Mapping[str, float] | None = None) -> None:
-    """The same for a run that is no assessment."""
+def seal(created_at: str, seed: int | None, folder: Path, seconds: Mapping[str, float] | None = None) -> None:
+    """The same for a run that is no assessment; no seed where nothing was drawn."""
     told = {
-        "schema": "fadeout-timings/1",
+        "schema": f"{TIMED}/1",
         "created_at": created_at,
-        "seed": seed,
+        **({} if seed is None else {"seed": seed}),
         "seconds": {name: round(value, 3) for name, value in (seconds or {}).items()},
         "files": digests(folder),
     }
@@ -166,9 +167,9 @@ def _refusal(target: Path, inputs: Iterable[Path]) -> Problem | None:
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether summary.json there is one of ours."""
-    told = _read(folder / SUMMARY)
-    return str(told.get("schema", "")).partition("/")[0] == MARK
+    """Whether summary.json or timings.json there is one of ours."""
+    schemas = (str(_read(folder / name).get("schema", "")).partition("/")[0] for name in (SUMMARY, TIMINGS))
+    return any(schema in (MARK, TIMED) for schema in schemas)
 
 
 def _foreign(folder: Path) -> list[str]:

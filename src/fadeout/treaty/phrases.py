@@ -1,0 +1,74 @@
+"""The words of reports and pages, in each language that somebody translated them to.
+
+Reads   the TOML files of `words/`: a key, its text in each language, and whether a native reader reviewed it
+Gives   `Phrases`: a text of a key in a language
+Knows   that a draft translation is a draft, and is called one
+Start   at `phrases`
+
+English is the language that texts are written in; another is a translation, and `reviewed` lists those a native reader
+has passed. A document in a language with unreviewed texts says so.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fadeout.errors import InputRefused, Problem
+
+LANGUAGES = ("en", "fr")
+ORIGINAL = "en"
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """Texts of one catalogue in one language."""
+
+    lang: str
+    texts: dict[str, str]
+    unreviewed: frozenset[str] = field(default_factory=frozenset)
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of a key, with values put in.
+
+        Examples
+        --------
+        >>> phrases("article7", "fr")("year", year=2025)
+        'Année civile 2025'
+        """
+        return self.texts[key].format(**values)
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether a native reader passed every text of the catalogue in this language."""
+        return not self.unreviewed
+
+
+@cache
+def phrases(catalogue: str, lang: str = ORIGINAL) -> Phrases:
+    """Give a catalogue in a language.
+
+    Raises
+    ------
+    InputRefused
+        If there is no translation to that language.
+    """
+    if lang not in LANGUAGES:
+        message = f"there are no texts in '{lang}'"
+        raise InputRefused([Problem("words.no-language", message, f"take one of {', '.join(LANGUAGES)}")])
+    table = read(catalogue)
+    unreviewed = (
+        frozenset(key for key, entry in table.items() if lang not in entry.get("reviewed", []))
+        if lang != ORIGINAL
+        else frozenset()
+    )
+    return Phrases(lang, {key: str(entry[lang]) for key, entry in table.items()}, unreviewed)
+
+
+def read(catalogue: str) -> dict[str, dict[str, Any]]:
+    """A catalogue as it stands: key → language → text, and the languages reviewed."""
+    text = files("fadeout.treaty").joinpath("words", f"{catalogue}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
