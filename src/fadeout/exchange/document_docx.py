@@ -15,6 +15,10 @@ from typing import Any
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange.documents import PAPERS, Document, Notes, Section, Table, numeric, shown, widths_of
 
+CELL_MARGINS = 3  # letters that the margins of a cell take, in the bold type of a header
+MARGIN_TWIPS = 50  # of a cell, left and right: 0.9 mm
+LETTERS = 100  # of 8 points across a page
+
 
 def docx(document: Document, paper: str = "a4") -> bytes:
     """The document for a word processor: real headings, tables with header rows, page numbers.
@@ -98,17 +102,26 @@ class _Docx:
             self.file.add_paragraph(self.document.label("empty"))
             return
         head, rows, more = shown(self.document, table, self.notes)
-        grid = self.file.add_table(rows=1 + len(rows), cols=len(head), style="Light List Accent 1")
+        grid = self.file.add_table(rows=1 + len(rows), cols=len(head), style="Table Grid")
         grid.autofit = False
+        _narrow_margins(grid)
         right = [*numeric(table), False]
-        for i, share in enumerate(widths_of(head, rows)):
+        need = sum(
+            max(len(word) for row in (head, *rows) for word in row[i].split() or [""]) + CELL_MARGINS
+            for i in range(len(head))
+        )
+        size = min(
+            8.0, round(16 * LETTERS / need) / 2
+        )  # a wide table in smaller type, before words are broken
+        for i, share in enumerate(widths_of(head, rows, CELL_MARGINS)):
             width = int(self.width * share)
+            grid.columns[i].width = width  # LibreOffice reads this one, Word that of the cells
             for j, cells in enumerate([head, *rows]):
                 cell = grid.cell(j, i)
                 cell.width = width
                 paragraph = cell.paragraphs[0]
                 run = paragraph.add_run(cells[i])
-                run.font.size = self.shared.Pt(8)
+                run.font.size = self.shared.Pt(size)
                 run.bold = j == 0
                 paragraph.alignment = 2 if right[i] else 0  # right or left
         _repeat_header(grid.rows[0])
@@ -162,6 +175,19 @@ def _page_number(paragraph: Any) -> None:
         else:
             element.text = text
         run._r.append(element)
+
+
+def _narrow_margins(table: Any) -> None:
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        element = OxmlElement(f"w:{side}")
+        element.set(qn("w:w"), str(MARGIN_TWIPS))
+        element.set(qn("w:type"), "dxa")
+        margins.append(element)
+    table._tbl.tblPr.append(margins)
 
 
 def _repeat_header(row: Any) -> None:

@@ -162,12 +162,12 @@ def numeric(table: Table) -> list[bool]:
     ]
 
 
-def widths_of(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[float]:
-    """The share of each column: by its longest word or number at least, by its text beyond."""
+def widths_of(head: Sequence[str], rows: Sequence[Sequence[str]], around: int = 2) -> list[float]:
+    """The share of each column: by its longest word or number and the letters around it, by its cells' text beyond."""
     need = []
     for i, name in enumerate(head):
-        cells = [name, *(row[i] for row in rows)]
-        word = max(len(part) for cell in cells for part in (cell.split() or [""]))
-        text = sorted(len(cell) for cell in cells)[len(cells) * 9 // 10]
-        need.append(max(word, min(text, 44)) + 2)
+        cells = [row[i] for row in rows]
+        word = max(len(part) for cell in (name, *cells) for part in (cell.split() or [""]))
+        text = sorted(len(cell) for cell in cells)[len(cells) * 9 // 10] if cells else 0
+        need.append(max(word, min(text, 44)) + around)
     return [one / sum(need) for one in need]

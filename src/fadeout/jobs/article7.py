@@ -18,12 +18,12 @@ from typing import Any
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import document_files
 from fadeout.jobs import land_release, runs
-from fadeout.records import ledger_records
+from fadeout.records import claim_files, ledger_records
 from fadeout.records.access import Viewer
-from fadeout.records.counts import counts
+from fadeout.records.counts import Counts, counts
 from fadeout.records.record import Record
 from fadeout.records.store import Store
-from fadeout.treaty import article7, article7_answers
+from fadeout.treaty import article7, article7_answers, registry
 from fadeout.treaty.article7 import Area, Gathered, Report, Session
 from fadeout.treaty.article7_answers import Answers
 
@@ -127,6 +127,8 @@ def gather(store: Store, request: Request) -> Gathered:
         raise InputRefused(
             [Problem("article7.no-state", message, "give --state, or record a programme with its country")]
         )
+    code = registry.find(claim_files.shipped(), state)
+    state = claim_files.shipped().subjects[code].name if code else state
     ledger = land_release.ledger(store, start, end, request.who)
     areas = list(store.all("hazardous_area", viewer))
     destroyed = [
@@ -139,7 +141,8 @@ def gather(store: Store, request: Request) -> Gathered:
         for one in store.all("eore_session", viewer)
         if article7.year_of(one.values.get("held_on")) == year
     ]
-    stamped = any(one.values.get("stamp") for one in (*areas, *destroyed, *sessions))
+    stamps = {str(stamp) for one in (*areas, *destroyed, *sessions) if (stamp := one.values.get("stamp"))}
+    victims, unrecorded = _victims(store, request)
     return Gathered(
         state,
         str(programme.values.get("name", programme.id)) if programme else store.address,
@@ -148,8 +151,9 @@ def gather(store: Store, request: Request) -> Gathered:
         tuple(_areas(store, areas, ledger.by_area, end, viewer)),
         _by_type(destroyed),
         _by_place(sessions),
-        _victims(store, request),
-        stamped,
+        victims,
+        unrecorded,
+        tuple(sorted(stamps)),
     )
 
 
@@ -208,15 +212,18 @@ def _number(record: Record, name: str, otherwise: int = 0) -> int:
     return int(value) if isinstance(value, int | float) else otherwise
 
 
-def _victims(store: Store, request: Request) -> Any:
-    """People hurt in accidents of the year, counted with small cells withheld; the reading is logged."""
+def _victims(store: Store, request: Request) -> tuple[Counts | None, bool]:
+    """People hurt in accidents of the year, counted with small cells withheld, and whether accidents tell of others.
+
+    The reading is logged.
+    """
     viewer = Viewer(request.who, "victim_assistance", f"Article 7 report on {request.year}")
     accidents = {
-        one.id
+        one.id: _number(one, "killed") + _number(one, "injured")
         for one in store.all("accident", viewer)
         if article7.year_of(one.values.get("happened_on")) == request.year
     }
     if not accidents:
-        return None
+        return None, False
     people = [one for one in store.all("victim", viewer) if one.values.get("accident_id") in accidents]
-    return counts(people, VICTIMS_BY) if people else None
+    return counts(people, VICTIMS_BY) if people else None, sum(accidents.values()) > len(people)

@@ -83,11 +83,18 @@ def gather(store: Store, request: Request, today: date) -> Basis:
     if duty is None or where.in_force is None:
         message = f"{where.name} is no State Party on {today}: it has no deadline to extend"
         raise InputRefused([Problem("extension.no-party", message, "give --state of a State Party")])
-    stamped = any(one.values.get("stamp") for one in store.all("hazardous_area", viewer))
+    stamps = {str(stamp) for one in store.all("hazardous_area", viewer) if (stamp := one.values.get("stamp"))}
     years = range(request.from_year or where.in_force.year, today.year)
     ledgers = [(year, _ledger(store, year, request.who)) for year in years]
     return Basis(
-        where.name, duty, where.in_force, ledgers, request.months, today, request.meeting_on, stamped
+        where.name,
+        duty,
+        where.in_force,
+        ledgers,
+        request.months,
+        today,
+        request.meeting_on,
+        tuple(sorted(stamps)),
     )
 
 

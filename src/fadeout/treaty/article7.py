@@ -34,7 +34,8 @@ LINES = (
     *("opening", "found", "reopened", "corrected_up"),
     *("cancelled", "reduced", "cleared", "corrected_down", "closing"),
 )
-UP, DOWN = LINES[:4], LINES[4:8]
+MOVES = LINES[1:-1]
+SIMULATED = "SIMULATED"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Gathered:
     destroyed: tuple[tuple[str, int, tuple[str, ...]], ...] = ()  # type ("" if not typed), number, records
     sessions: tuple[Session, ...] = ()
     victims: Counts | None = None  # by sex and age group, small cells withheld; None if nobody is recorded
-    simulated: bool = False
+    unrecorded: bool = False  # whether accidents tell of people hurt who are not recorded as persons
+    stamps: tuple[str, ...] = ()  # of the records, such as SIMULATED
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ def build(
     say = phrases("article7", lang)
     forms = form_set()
     parts = [_Form(form, found, answers, say).section() for form in forms.forms]
-    states = [_status(part, answers, last_year, found.year) for part in parts]
+    original = [_Form(form, found, answers, phrases("article7")).section() for form in forms.forms]
+    states = [_status(part, answers, last_year, found.year) for part in original]
     sections = [_with_status(part, state, say) for part, state in zip(parts, states, strict=True)]
     checks = _checks(found, sections, answers, last_year, say)
     document = Document(
@@ -157,7 +160,7 @@ def build(
         made_at=made_at,
         sections=(_cover(sections, say), *sections, _checked(checks, say)),
         notes=_notes(found, forms, say),
-        stamps=("DRAFT", "SIMULATED") if found.simulated else ("DRAFT",),
+        stamps=("DRAFT", *found.stamps),
         lang=lang,
         labels={name: say.texts[f"label_{name}"] for name in LABELS},
     )
@@ -168,7 +171,7 @@ def build(
         "figures": {name: getattr(found.ledger.total, name) for name in LINES},
         "forms": {
             part.key: {"digest": digest(part), "state": state[0], "since": state[1]}
-            for part, state in zip(parts, states, strict=True)
+            for part, state in zip(original, states, strict=True)
         },
         "checks": [{"check": one.words, "passed": one.passed, "why": list(one.why)} for one in checks],
     }
@@ -197,7 +200,7 @@ class _Form:
         if make is not None:
             make(tables, words, gaps)
         elif not given.text and not given.rows:
-            gaps.append(self.form["asks"][self.say.lang])
+            gaps.append(self.say("answer_gap", key=key))
         if given.rows and key != "F":
             columns = tuple(self.form["columns"])
             rows = tuple(tuple(row.get(name, "") for name in columns) for row in given.rows)
@@ -205,7 +208,11 @@ class _Form:
         if given.text:
             words.append(given.text)
             gaps = []
-        asks = self.say("cell_asks", letters=self.form["letters"], asks=self.form["asks"][self.say.lang])
+        asks = self.form["asks"][self.say.lang]
+        if self.form["letters"]:
+            asks = self.say("cell_asks", letters=self.form["letters"], asks=asks)
+        elif "article" in self.form:
+            asks = f"{self.form['article'][self.say.lang]}: {asks}"
         if given.not_applicable:
             tables, words, gaps = [], [], []
         return Section(key, self.form["title"][self.say.lang], "", (asks, *words), tuple(tables), tuple(gaps))
@@ -223,10 +230,10 @@ class _Form:
         if not found.ledger.by_area:
             gaps.append(say("no_area"))
             return
-        words.append(say("ledger_method", method=found.ledger.method))
+        words.append(say("ledger_method", method=_sentence(found.ledger.method)))
         tables.append(ledger_table(found, say))
-        columns = (say("col_area"), *(say(f"line_{name}") for name in LINES))
-        by_area = sorted(found.ledger.by_area.items())
+        columns = (say("col_area"), *(say(f"short_{name}") for name in LINES))
+        by_area = sorted(entry for entry in found.ledger.by_area.items() if moved(entry[1]))
         tables.append(
             Table(
                 say("areas_by_caption"),
@@ -245,7 +252,7 @@ class _Form:
                         one.id,
                         say(one.state),
                         one.place,
-                        one.types,
+                        one.types or say("unknown"),
                         one.since,
                         found.ledger.by_area[one.id].closing,
                     )
@@ -294,7 +301,9 @@ class _Form:
             columns = (say("col_sex"), say("col_age"), say("col_count"))
             tables.append(Table(say("victims_caption", year=self.found.year), columns, rows))
             words.append(counted.words)
-        gaps += [self.form["asks"][say.lang], say("disability_gap")]
+        gaps += [say("answer_gap", key="H"), say("disability_gap")]
+        if self.found.unrecorded:
+            gaps.append(say("victims_unrecorded"))
 
 
 def ledger_table(found: Gathered, say: Phrases) -> Table:
@@ -314,7 +323,7 @@ def ledger_table(found: Gathered, say: Phrases) -> Table:
 
 
 def digest(part: Section) -> str:
-    """What a form says, as one value: its rows, words and answers; not its captions, which name the year."""
+    """What a form says in English, as one value: its rows, words and answers; not its captions, which name the year."""
     told = [list(part.paragraphs[1:]), [list(table.rows) for table in part.tables]]
     return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
 
@@ -350,11 +359,11 @@ def _notes(found: Gathered, forms: FormSet, say: Phrases) -> tuple[str, ...]:
     notes = [
         say("draft_note", programme=found.programme),
         say("form_note", version=forms.version, note=forms.note[say.lang]),
-        say("due_note", due=dates.say(dates.yearly_report(found.year))),
+        say("due_note", due=say.day(dates.yearly_report(found.year))),
     ]
     if not say.reviewed:
         notes.append(say("translation_note"))
-    if found.simulated:
+    if any(SIMULATED in one for one in found.stamps):
         notes.append(say("simulated_note"))
     return tuple(notes)
 
@@ -389,31 +398,28 @@ def _unbalanced(found: Gathered, form: Section, say: Phrases) -> list[str]:
     why = [
         say("why_unbalanced", area=id, left=left)
         for id, line in found.ledger.by_area.items()
-        if (left := unbalanced(line))
+        if (left := line.off_by)
     ]
     if form.tables:
         printed = dict(zip(LINES, (row[1] for row in form.tables[0].rows), strict=True))
-        left = unbalanced(Balance(**{name: int(value or 0) for name, value in printed.items()}))
+        left = Balance(**{name: int(value or 0) for name, value in printed.items()}).off_by
         if left:
             why.append(say("why_unbalanced", area=say("total"), left=left))
-        for i, name in enumerate(LINES, 1):
-            rest = int(printed[name] or 0) - sum(int(row[i] or 0) for row in form.tables[1].rows)
-            if rest:
+        of_areas = {
+            name: sum(int(row[i] or 0) for row in form.tables[1].rows)
+            for i, name in enumerate(LINES, 1)
+            if name in MOVES
+        }
+        of_areas["closing"] = sum(int(row[-1] or 0) for row in form.tables[2].rows)
+        for name, summed in of_areas.items():
+            if rest := int(printed[name] or 0) - summed:
                 why.append(say("why_unbalanced", area=say(f"line_{name}"), left=rest))
     return why
 
 
-def unbalanced(line: Balance) -> int:
-    """What is left of a line of the ledger when it is balanced: 0.
-
-    Examples
-    --------
-    >>> unbalanced(Balance(opening=100, found=20, cleared=50, closing=70)), unbalanced(Balance(opening=1))
-    (0, 1)
-    """
-    up = sum(getattr(line, name) for name in UP)
-    down = sum(getattr(line, name) for name in DOWN)
-    return int(up - down - line.closing)
+def moved(line: Balance) -> bool:
+    """Whether anything changed in an area in the year."""
+    return any(getattr(line, name) for name in MOVES)
 
 
 def _untyped(found: Gathered, form: Section) -> list[str]:
@@ -458,6 +464,10 @@ def _checked(checks: Sequence[Check], say: Phrases) -> Section:
     )
     columns = (say("col_check"), say("col_result"))
     return Section("checks", say("checks"), tables=(Table(say("checks_caption"), columns, rows),))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def coarse(lon: float, lat: float) -> str:

@@ -60,7 +60,7 @@ class Basis:
     months: int
     filed_on: date
     meeting_on: date | None = None
-    simulated: bool = False
+    stamps: tuple[str, ...] = ()  # of the records, such as SIMULATED
 
 
 def fit_of(basis: Basis) -> Fit:
@@ -114,7 +114,7 @@ def build(basis: Basis, made_at: str) -> Document:
             "A draft from records. A person completes, checks and signs it; nothing here is a statement of the State.",
             "The contents follow Article 4(6), in our own words.",
         ),
-        stamps=("DRAFT", "SIMULATED") if basis.simulated else ("DRAFT",),
+        stamps=("DRAFT", *basis.stamps),
     )
 
 

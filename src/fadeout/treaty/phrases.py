@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from fadeout.errors import InputRefused, Problem
+from fadeout.treaty.dates import say
 
 LANGUAGES = ("en", "fr")
 ORIGINAL = "en"
@@ -31,7 +33,7 @@ class Phrases:
     texts: dict[str, str]
     unreviewed: frozenset[str] = field(default_factory=frozenset)
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, /, **values: object) -> str:
         """The text of a key, with values put in.
 
         Examples
@@ -40,6 +42,22 @@ class Phrases:
         'Année civile 2025'
         """
         return self.texts[key].format(**values)
+
+    def day(self, day: date) -> str:
+        """A day as the language writes it; in English where Babel, an extra, is not there.
+
+        Examples
+        --------
+        >>> phrases("article7").day(date(2026, 4, 30))
+        '30 Apr 2026'
+        """
+        if self.lang == ORIGINAL:
+            return say(day)
+        try:
+            from babel.dates import format_date
+        except ImportError:
+            return say(day)
+        return str(format_date(day, "d MMMM y", locale=self.lang))
 
     @property
     def reviewed(self) -> bool:
