@@ -66,7 +66,7 @@ def state(name: State, as_of: AsOf = None, store: Kept = "", as_json: AsJson = F
     from fadeout.errors import InputRefused
     from fadeout.treaty import registry as treaty
     from fadeout.treaty.dates import say
-    from fadeout.treaty.state_facts import duties_of
+    from fadeout.treaty.state_facts import duties_of, pace
 
     registry, day = _registry(store), _day(as_of)
     code = treaty.find(registry, name)
@@ -85,7 +85,8 @@ def state(name: State, as_of: AsOf = None, store: Kept = "", as_json: AsJson = F
     duties = duties_of(registry, code, day)
     if as_json:
         standing = {**{k: _plain(v) for k, v in vars(where).items()}, "bound": where.bound}
-        print_json({"standing": standing, "duties": [_duty(code, one) for one in duties], "claims": claims})
+        told = {"standing": standing, "duties": [_duty(code, one) for one in duties]}
+        print_json({**told, "pace": pace(registry, code, day), "claims": claims})
         return
     print(f"{where.name}, as of {say(day)}: {where.in_words}.\n")
     for one in duties:
@@ -94,7 +95,7 @@ def state(name: State, as_of: AsOf = None, store: Kept = "", as_json: AsJson = F
         for line in (one.rule, one.arithmetic, one.remark, _unread(one)):
             if line:
                 print(f"    {line}")
-    print()
+    print(f"{said}\n" if (said := pace(registry, code, day)) else "")
     print_table(_short_claims(claims), "Nothing is claimed of it.")
 
 

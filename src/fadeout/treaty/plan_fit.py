@@ -40,7 +40,7 @@ class Fit:
         if self.years is None:
             return f"{number(self.left)} {unit} are left and nothing was released in recent years: no time can be told."
         span = (
-            f" ({number(self.quickest)} to {number(self.slowest)} years at the most and the least of recent years)"
+            f" ({number(self.quickest)} to {number(self.slowest)} years at the most and the least reported)"
             if self.quickest is not None and self.slowest is not None and self.least != self.most
             else ""
         )

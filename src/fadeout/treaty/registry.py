@@ -17,7 +17,7 @@ from datetime import date
 from typing import Any
 
 from fadeout.errors import InputRefused, Problem
-from fadeout.records.claim_checks import first_day
+from fadeout.records.claim_checks import first_day, interval
 from fadeout.records.claims import MUNITION, Claim, Registry
 from fadeout.treaty import dates
 from fadeout.treaty.dates import say
@@ -216,6 +216,17 @@ def contamination(registry: Registry) -> dict[str, tuple[Claim, ...]]:
         if said:
             found[subject.id] = tuple(sorted(said, key=_latest_first))
     return found
+
+
+def left_and_cleared(registry: Registry, state: str) -> tuple[Claim, tuple[Claim, ...]] | None:
+    """The latest verified claim of how much is left, as one number, and all of what the latest year cleared."""
+    left = [one for one in registry.of(state, "contamination") if one.verified and interval(one.value)[0]]
+    left = [one for one in left if len(set(interval(one.value))) == 1]
+    cleared = [one for one in registry.of(state, "cleared") if one.verified and one.starts == one.ends]
+    if not left or not cleared:
+        return None
+    year = max(one.starts for one in cleared)
+    return max(left, key=lambda one: one.starts), tuple(one for one in cleared if one.starts == year)
 
 
 def munitions(registry: Registry) -> dict[str, tuple[Claim, ...]]:

@@ -15,10 +15,12 @@ from fadeout.records.claim_checks import ONGOING, first_day, last_day
 from fadeout.records.claims import Claim, Registry
 from fadeout.treaty import obligations
 from fadeout.treaty.obligations import Duty, Extension, Facts, Hostilities, Work
-from fadeout.treaty.registry import day_of, standing, states
+from fadeout.treaty.plan_fit import plan_fit
+from fadeout.treaty.registry import day_of, left_and_cleared, said_by, standing, states
 
 PENDING = "an extension was asked for whose outcome was not read: the deadline in force is not known here"
 STILL = "ongoing"
+DAYS_A_YEAR = 365.25
 
 
 def facts_of(registry: Registry, state: str, today: date) -> Facts:
@@ -55,6 +57,26 @@ def duties_of(registry: Registry, state: str, today: date) -> tuple[Duty, ...]:
 def all_duties(registry: Registry, today: date) -> dict[str, tuple[Duty, ...]]:
     """Give the duties of every party on a day, by state."""
     return {one.state: duties_of(registry, one.state, today) for one in states(registry, today, "party")}
+
+
+def pace(registry: Registry, state: str, today: date) -> str:
+    """Say whether what is left fits the years until the deadline, at the output last published; "" if that is unknown.
+
+    Examples
+    --------
+    >>> from fadeout.records.claim_files import shipped
+    >>> pace(shipped(), "LAO", date(2026, 8, 1)).partition(" (")[0]
+    '1,500 km² left at about 73 km² a year are 20 years'
+    """
+    due = next((one.due for one in duties_of(registry, state, today) if one.key == "article4"), None)
+    claims = left_and_cleared(registry, state)
+    if due is None or claims is None or due < today:
+        return ""
+    left, cleared = claims
+    fit = plan_fit(float(left.value), [float(one.value) for one in cleared], (due - today).days / DAYS_A_YEAR)
+    sources = [f"left: {left.starts}, {said_by(registry, left)}"]
+    sources += [f"{one.value} km² in {one.starts}: {said_by(registry, one)}" for one in cleared]
+    return f"{fit.in_words('km²')} ({'; '.join(sources)}.)"
 
 
 def _work(registry: Registry, state: str, article: int, bearing: Sequence[str], today: date) -> Work:
