@@ -77,6 +77,7 @@ BAD = (
     ({"kind": "rumour"}, "registry.bad-word"),
     ({"confidence": "sure"}, "registry.bad-word"),
     ({"checked": "maybe"}, "registry.bad-word"),
+    ({"note": "=1+1"}, "registry.bad-value"),
     ({"starts": "last year"}, "registry.bad-date"),
     ({"starts": "2024", "ends": "2023"}, "registry.bad-date"),
     ({"ends": "2024-13"}, "registry.bad-date"),

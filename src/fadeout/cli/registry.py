@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -341,6 +341,93 @@ def load(
         print("Nothing was stored: --dry-run.", file=sys.stderr)
 
 
+@registry_app.command(
+    "publish",
+    epilog=examples(
+        "fadeout registry publish --out registry-site",
+        "fadeout registry publish --store north.gpkg --out site",
+    ),
+    short_help="Write the registry as pages that need no server: a page for each state, maps, files, a feed.",
+)
+def publish(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the pages.")],
+    as_of: AsOf = None,
+    authority: Annotated[
+        str,
+        typer.Option(
+            "--authority",
+            metavar="NAME,YEAR",
+            help="Begins the ids of the feed: a name that you own, and since when.",
+        ),
+    ] = "fadeout,2026",
+    store: Kept = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write pages and files that work offline: open index.html. Needs ./run extras; without npm there is no map."""
+    from fadeout.jobs import registry_pages as job
+
+    registry, now_ = _registry(store), now()
+    made = job.publish(
+        registry, out, now_, changed=_changes(registry, store, now_), authority=authority, as_of=_day(as_of)
+    )
+    if as_json:
+        print_json({"pages": made.pages, "without_shape": made.without_shape, "mapped": made.mapped})
+        return
+    print(f"{made.pages} pages in {out}: open {out / 'index.html'}.")
+    if not made.mapped:
+        print(
+            "There is no map: shapes of countries are not installed (./run extras, with npm).",
+            file=sys.stderr,
+        )
+    elif made.without_shape:
+        print(f"Without a shape at this scale: {', '.join(made.without_shape)}.", file=sys.stderr)
+
+
+@registry_app.command(
+    "export",
+    epilog=examples("fadeout registry export registry.json", "fadeout registry export tables --format csv"),
+)
+def export(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; a folder for csv.")],
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="FORMAT", help="csv, json, jsonld, geojson or atom; by the name if not given."
+        ),
+    ] = "",
+    store: Kept = "",
+) -> None:
+    """Write the registry as CSV tables, JSON, JSON-LD (schema.org), GeoJSON with country shapes, or an Atom feed."""
+    from fadeout.jobs import registry_pages as job
+
+    registry, now_ = _registry(store), now()
+    job.export(
+        registry, out, format or out.suffix.lstrip(".") or "csv", now_, _changes(registry, store, now_)
+    )
+    print(f"{len(registry.claims)} claims in {out}.")
+
+
+@registry_app.command(
+    "calendar",
+    epilog=examples(
+        "fadeout registry calendar deadlines.ics", "fadeout registry calendar lao.ics --state LAO"
+    ),
+)
+def calendar(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The .ics file to write.")],
+    state: Annotated[str, typer.Option("--state", metavar="STATE", help="Of one state alone.")] = "",
+    as_of: AsOf = None,
+    store: Kept = "",
+) -> None:
+    """Write deadlines to come as a calendar (ICS): how each is worked out, and reminders 18, 12 and 9 months ahead."""
+    from fadeout.jobs import registry_pages as job
+
+    registry = _registry(store)
+    made = job.calendar(registry, _day(as_of), now(), _code(registry, state) if state else "")
+    job.put_file(out, made)
+    print(f"{made.count(b'BEGIN:VEVENT')} deadlines in {out}.")
+
+
 # --- what they share -------------------------------------------------------------------------------------------------
 
 
@@ -349,6 +436,17 @@ def _registry(store: str) -> Registry:
     from fadeout.records.access import Viewer
 
     return job.registry_of(opened(store) if store else None, Viewer(person(), "public"))
+
+
+def _changes(registry: Registry, store: str, at: datetime) -> list[tuple[Claim, datetime, str]]:
+    """The changes that a feed tells: of a store, every version; of the shipped registry, that it was recorded."""
+    from fadeout.jobs import registry as job
+    from fadeout.jobs import registry_pages
+    from fadeout.records.access import Viewer
+
+    if store:
+        return job.changes_of(opened(store), Viewer(person(), "public"))
+    return registry_pages.shipped_changes(registry, at)
 
 
 def _day(text: str | None) -> date:

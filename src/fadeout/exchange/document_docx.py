@@ -13,7 +13,17 @@ from datetime import datetime
 from typing import Any
 
 from fadeout.errors import InputRefused, Problem
-from fadeout.exchange.documents import PAPERS, Document, Notes, Section, Table, numeric, shown, widths_of
+from fadeout.exchange.documents import (
+    PAPERS,
+    Document,
+    Notes,
+    Picture,
+    Section,
+    Table,
+    numeric,
+    shown,
+    widths_of,
+)
 
 CELL_MARGINS = 3  # letters that the margins of a cell take, in the bold type of a header
 MARGIN_TWIPS = 50  # of a cell, left and right: 0.9 mm
@@ -87,12 +97,19 @@ class _Docx:
             self.file.add_paragraph().add_run(section.status).bold = True
         for text in section.paragraphs:
             self.file.add_paragraph(text)
+        for picture in section.pictures:
+            self.picture(picture)
         for table in section.tables:
             self.table(table)
         if section.gaps:
             self.file.add_paragraph().add_run(self.document.label("gaps")).bold = True
             for gap in section.gaps:
                 self.file.add_paragraph(gap, style="List Bullet")
+
+    def picture(self, picture: Picture) -> None:
+        shape = self.file.add_picture(io.BytesIO(picture.png), width=self.width)
+        shape._inline.docPr.set("descr", picture.alt)
+        self.file.add_paragraph(picture.caption)
 
     def table(self, table: Table) -> None:
         caption = self.file.add_paragraph()

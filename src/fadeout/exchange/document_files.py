@@ -93,4 +93,5 @@ def _for_typst(document: Document, section: Section, notes: Notes) -> dict[str, 
         "paragraphs": list(section.paragraphs),
         "tables": tables,
         "gaps": list(section.gaps),
+        "pictures": [{"svg": one.svg, "alt": one.alt, "caption": one.caption} for one in section.pictures],
     }

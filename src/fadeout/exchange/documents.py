@@ -48,6 +48,16 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture: its SVG, the same as PNG for a word processor, what it says, and a text for those who do not see it."""
+
+    svg: str
+    png: bytes
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
 class Section:
     """A part: its title, whether it changed since the last time, paragraphs, tables, and what a person must answer."""
 
@@ -57,6 +67,7 @@ class Section:
     paragraphs: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     gaps: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,7 @@ def as_json(document: Document, more: Mapping[str, Any] | None = None) -> bytes:
                     for table in one.tables
                 ],
                 "gaps": list(one.gaps),
+                "pictures": [{"caption": picture.caption, "alt": picture.alt} for picture in one.pictures],
             }
             for one in document.sections
         ],

@@ -8,13 +8,14 @@ Start   at `draft`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import document_files
-from fadeout.jobs import land_release, runs
+from fadeout.exchange.documents import Picture
+from fadeout.jobs import charts, land_release, runs
 from fadeout.jobs.registry import registry_of
 from fadeout.records.access import Viewer
 from fadeout.records.ledger import Balance
@@ -61,6 +62,7 @@ def draft(store: Store, request: Request, *, now: datetime) -> Drafted:
         message = f"{request.months} months are asked for"
         raise InputRefused([Problem("extension.months", message, "give --months, 1 to 60")])
     basis = gather(store, request, now.date())
+    basis = replace(basis, pictures=_pictures(basis))
     made_at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with runs.folder(request.out) as folder:
         document = extension_request.build(basis, made_at)
@@ -100,3 +102,17 @@ def gather(store: Store, request: Request, today: date) -> Basis:
 
 def _ledger(store: Store, year: int, who: str) -> Balance:
     return land_release.ledger(store, date(year, 1, 1), date(year, 12, 31), who).total
+
+
+def _pictures(basis: Basis) -> dict[str, tuple[Picture, ...]]:
+    """What was released by year, and what is left against the deadline."""
+    if not basis.ledgers or not any(line.opening or line.closing for _, line in basis.ledgers):
+        return {}
+    by_year = [(year, line.cancelled, line.reduced, line.cleared) for year, line in basis.ledgers]
+    closings = [(year, line.closing) for year, line in basis.ledgers]
+    left = charts.remaining(closings, basis.duty.due, extension_request.yearly_m2(basis))
+    return {"e": (_picture(charts.releases(by_year)),), "f": (_picture(left),)}
+
+
+def _picture(chart: charts.Chart) -> Picture:
+    return Picture(chart.svg, chart.png, chart.title, chart.alt)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 
 from fadeout.errors import InputRefused, Problem
@@ -48,6 +49,14 @@ def registry_of(store: Store | None, viewer: Viewer, as_of: str | None = None) -
     sources = {one.id: _source(one) for one in store.all(SOURCE, viewer, as_of=as_of)}
     known = claim_files.shipped()
     return Registry(tuple(claims), sources, known.subjects, known.munitions)
+
+
+def changes_of(store: Store, viewer: Viewer) -> list[tuple[Claim, datetime, str]]:
+    """Every version of every claim that a store keeps: the claim, when it was recorded, and what happened."""
+    return [
+        (_claim(one.record), datetime.fromisoformat(one.at), one.action)
+        for one in store.versions(CLAIM, viewer)
+    ]
 
 
 def check(folder: Path | None) -> Registry:

@@ -25,6 +25,7 @@ RANGE = re.compile(rf"({NUMBER})(?:\.\.({NUMBER}))?")
 BOUND = re.compile(rf"[<>]({NUMBER})")
 WORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
 
+FORMULA = tuple("=+-@\t\r")  # what makes a spreadsheet calculate
 SOURCES, STATES, MUNITIONS = "sources", "states", "munitions"
 
 
@@ -71,6 +72,8 @@ def problems(tables: Tables) -> list[Problem]:
     found: list[Problem] = []
     for rows in (claims, *(tables.get(name, ()) for name in (SOURCES, STATES, MUNITIONS))):
         found += _twice(rows)
+    for name in tables:
+        found += [fault for row in tables[name] for fault in _formulas(row)]
     for row in claims:
         found += claim_faults(row, known)
     for row in tables.get(SOURCES, ()):
@@ -168,6 +171,15 @@ def _source_faults(row: Row) -> Iterator[Problem]:
         yield row.problem(
             "registry.bad-date", f"dated is '{row.values['dated'][:20]}'", "write 2023, 2023-07 or 2023-07-07"
         )
+
+
+def _formulas(row: Row) -> Iterator[Problem]:
+    """Cells that a spreadsheet would calculate: nothing of the registry begins so, and its tables need no guard."""
+    for name, value in row.values.items():
+        if value[:1] in FORMULA:
+            yield row.problem(
+                "registry.bad-value", f"{name} begins with '{value[:1]}'", "begin it with a word"
+            )
 
 
 def _twice(rows: Iterable[Row]) -> Iterator[Problem]:

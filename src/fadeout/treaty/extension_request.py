@@ -8,11 +8,11 @@ Start   at `build`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
-from fadeout.exchange.documents import Document, Section, Table
+from fadeout.exchange.documents import Document, Picture, Section, Table
 from fadeout.records.ledger import Balance
 from fadeout.treaty import dates, obligations
 from fadeout.treaty.obligations import Duty
@@ -61,6 +61,7 @@ class Basis:
     filed_on: date
     meeting_on: date | None = None
     stamps: tuple[str, ...] = ()  # of the records, such as SIMULATED
+    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)  # by section
 
 
 def fit_of(basis: Basis) -> Fit:
@@ -68,6 +69,11 @@ def fit_of(basis: Basis) -> Fit:
     outputs = [released(line) / M2_PER_KM2 for _, line in basis.ledgers]
     left = basis.ledgers[-1][1].closing / M2_PER_KM2 if basis.ledgers else 0.0
     return plan_fit(left, outputs, basis.months / 12)
+
+
+def yearly_m2(basis: Basis) -> float:
+    """The output that the years left are reckoned with, m²."""
+    return fit_of(basis).output * M2_PER_KM2
 
 
 def released(line: Balance) -> int:
@@ -121,7 +127,7 @@ def build(basis: Basis, made_at: str) -> Document:
 def _section(basis: Basis, key: str, title: str, question: str) -> Section:
     words, tables = _known(basis, key)
     gaps = (question,) if question else ()
-    return Section(key, f"({key}) {title}", "", words, tables, gaps)
+    return Section(key, f"({key}) {title}", "", words, tables, gaps, tuple(basis.pictures.get(key, ())))
 
 
 def _known(basis: Basis, key: str) -> tuple[tuple[str, ...], tuple[Table, ...]]:

@@ -1,0 +1,162 @@
+"""What others take of the registry reads back as the registry, and calls what is unverified so."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fadeout.errors import InputRefused
+from fadeout.exchange import calendars, countries, languages, registry_files
+from fadeout.exchange.calendars import Entry
+from fadeout.records import claim_files
+from fadeout.records.claim_files import shipped
+from fadeout.records.claims import Claim
+
+AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
+
+
+def test_tables_read_back_are_the_same_registry(tmp_path: Path) -> None:
+    for name, content in registry_files.csv_tables(shipped()).items():
+        assert content.startswith(b"\xef\xbb\xbf")
+        (tmp_path / name).write_bytes(content)
+    again = claim_files.read(tmp_path)
+    assert set(again.claims) == set(shipped().claims)
+    assert (again.sources, again.subjects, again.munitions) == (
+        shipped().sources,
+        shipped().subjects,
+        shipped().munitions,
+    )
+    assert registry_files.digest(again) == registry_files.digest(shipped())
+
+
+def test_json_holds_every_claim_with_its_source_written_out() -> None:
+    told = json.loads(registry_files.as_json(shipped(), AT, "1"))
+    assert len(told["claims"]) == len(shipped().claims)
+    assert all(one["source"]["who"] for one in told["claims"])
+    assert told["as_of"] == "2026-11-25"
+    assert "unverified" in told["about"]
+
+
+def test_the_description_for_catalogues_has_what_they_ask_for() -> None:
+    told = json.loads(registry_files.json_ld(shipped(), AT, "1.0", [("registry.json", "application/json")]))
+    assert told["@context"] == "https://schema.org/"
+    assert told["@type"] == "Dataset"
+    for name in ("name", "description", "license", "dateModified", "identifier", "distribution"):
+        assert told[name]
+    assert told["distribution"][0]["encodingFormat"] == "application/json"
+
+
+def test_the_feed_has_one_entry_a_claim_with_ids_that_stay_and_the_newest_first() -> None:
+    from lxml import etree
+
+    one, other = shipped().claims[:2]
+    edited = Claim(**{**vars(one), "value": "2009-01-01"})
+    changed = [
+        (one, AT - timedelta(days=2), "new"),
+        (other, AT - timedelta(days=1), "new"),
+        (edited, AT, "changed"),
+    ]
+    feed = etree.fromstring(registry_files.atom(shipped(), changed, AT, "example.org,2026"))
+    space = {"a": registry_files.ATOM}
+
+    def texts(path: str) -> list[str]:
+        return [str(found.text) for found in feed.findall(path, space)]
+
+    assert texts("a:id") == ["tag:example.org,2026:registry"]
+    assert texts("a:updated") == ["2026-11-25T09:00:00Z"]
+    assert texts("a:entry/a:id") == [f"tag:example.org,2026:claim:{claim.id}" for claim in (edited, other)]
+    assert "2009-01-01" in texts("a:entry/a:summary")[0]
+    assert all(texts("a:entry/a:author/a:name"))
+
+
+def shapes() -> dict[str, Any]:
+    """Shapes of countries; where the set-up brought none, a reason to skip, and a fault in CI."""
+    if not countries.there():
+        if os.environ.get("CI") == "true":
+            pytest.fail("shapes of countries are missing: npm is needed for ./run test")
+        pytest.skip("shapes of countries are not installed (npm)")
+    return countries.shapes()
+
+
+def test_states_go_out_as_geojson_and_those_without_a_shape_are_named(tmp_path: Path) -> None:
+    import pyogrio
+
+    rows = [{"state": code, "status": "party"} for code in ("LAO", "RUS", "TUV")]
+    made, without = registry_files.geojson(rows, AT, shapes())
+    assert without == ["TUV"]
+    path = tmp_path / "states.geojson"
+    path.write_bytes(made)
+    wkb = pyogrio.raw.read(path)[2]
+    assert len(wkb) == 3
+    told = json.loads(made)
+    assert any("TUV" in note for note in told["notes"])
+    assert any("no position" in note for note in told["notes"])
+    assert told["features"][2]["geometry"] is None
+
+
+def test_every_state_but_one_has_a_shape_and_no_ring_jumps_across_the_world() -> None:
+    found = shapes()
+    states = [one.id for one in shipped().subjects.values() if one.kind == "state"]
+    assert [code for code in states if code not in found] == ["TUV"]
+    for code in states:
+        if code in found:
+            xy = shapely.get_coordinates(found[code])
+            assert abs(xy[:, 0]).max() <= 180
+            parts = getattr(found[code], "geoms", (found[code],))
+            assert all(part.bounds[2] - part.bounds[0] < 180 for part in parts), code
+
+
+def test_another_file_in_the_place_of_the_shapes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes()
+    countries.shapes.cache_clear()
+    monkeypatch.setattr(countries, "SHA256", "0" * 64)
+    with pytest.raises(InputRefused, match="not the file that was checked"):
+        countries.shapes()
+    countries.shapes.cache_clear()
+
+
+def test_all_197_states_have_a_name_in_all_six_languages() -> None:
+    states = [one.id for one in shipped().subjects.values() if one.kind == "state"]
+    assert len(states) == 197
+    for code in states:
+        names = languages.names(code)
+        assert tuple(names) == languages.UNITED_NATIONS, code
+        assert all(names.values())
+    assert languages.direction("ar") == "rtl"
+    assert [languages.by_number()[number] for number in ("250", "180", "626")] == ["FRA", "COD", "TLS"]
+
+
+# --- calendar ---------------------------------------------------------------------------------------------------------
+
+DAYS = st.dates(date(2000, 1, 1), date(2060, 1, 1))
+TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=200)
+
+
+@given(DAYS, TEXTS, TEXTS, st.lists(st.integers(1, 600), max_size=3))
+def test_a_calendar_reads_back_as_it_was_written(day: date, title: str, text: str, before: list[int]) -> None:
+    import icalendar
+
+    warnings = tuple(day - timedelta(days=n) for n in before)
+    made = calendars.ics([Entry("LAO-article4", day, title, text, warnings)], AT)
+    assert all(len(line) <= 75 for line in made.split(b"\r\n"))  # RFC 5545, 3.1
+    (event,) = icalendar.Calendar.from_ical(made).walk("VEVENT")
+    assert event["dtstart"].dt == day
+    assert event["dtend"].dt == day + timedelta(days=1)
+    assert str(event["summary"]) == title
+    assert str(event["description"]) == text
+    assert str(event["uid"]) == "LAO-article4@fadeout"
+    assert event["dtstamp"].dt == AT
+    assert [alarm["trigger"].dt for alarm in event.walk("VALARM")] == [timedelta(days=-n) for n in before]
+
+
+def test_the_same_calendar_has_the_same_bytes() -> None:
+    entries = [Entry("b", date(2030, 1, 1), "B", "x"), Entry("a", date(2030, 1, 1), "A", "y")]
+    assert calendars.ics(entries, AT) == calendars.ics(reversed(entries), AT)

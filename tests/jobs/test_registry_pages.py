@@ -1,0 +1,164 @@
+"""The registry's pages: one for each state, every claim with its source, no server needed, no land called safe."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, date, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from fadeout.errors import InputRefused
+from fadeout.exchange import countries
+from fadeout.jobs import charts, registry_pages
+from fadeout.records.claim_files import shipped
+
+NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("registry") / "site"
+    registry_pages.publish(shipped(), out, NOW, changed=registry_pages.shipped_changes(shipped(), NOW))
+    return out
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str):
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: set[str] = set()
+        self.tags: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("href", "src") and tag != "use"]
+        self.ids |= {value or "" for name, value in attrs if name == "id"}
+
+    def handle_data(self, data: str) -> None:
+        if self.tags[-1:] != ["style"]:
+            self.words.append(data)
+
+
+def pages(site: Path) -> dict[Path, Page]:
+    return {path: Page(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")}
+
+
+def test_there_is_a_page_for_each_state_and_area(site: Path) -> None:
+    assert {path.stem for path in (site / "states").glob("*.html")} == set(shipped().subjects)
+
+
+def test_every_link_leads_to_a_file_of_the_folder_and_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+    for path, page in pages(site).items():
+        for link in page.links:
+            if not link.startswith("#"):
+                assert not re.match(r"[a-z]+:|//", link), link
+                assert (path.parent / link).resolve().is_file(), (path.name, link)
+
+
+def test_pages_need_no_script_and_never_call_land_safe(site: Path) -> None:
+    for path, page in pages(site).items():
+        assert "script" not in page.tags
+        assert not re.search(r"\bsafe", " ".join(page.words), re.I), path.name
+
+
+def test_every_table_has_its_json_beside_it(site: Path) -> None:
+    for name in ("states", "deadlines", "transfers", "use", "contamination", "munitions", "sources"):
+        assert json.loads((site / f"{name}.json").read_text(encoding="utf-8"))["rows"]
+        assert f"{name}.json" in (
+            site / f"{'index' if name == 'states' else 'about' if name == 'sources' else name}.html"
+        ).read_text(encoding="utf-8")
+
+
+def test_every_claim_stands_with_who_says_so_and_recalled_ones_are_called_unverified(site: Path) -> None:
+    for path in (site / "states").glob("*.html"):
+        claims = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["claims"]
+        words = re.sub(r"\s+", " ", " ".join(Page(path.read_text(encoding="utf-8")).words))
+        assert words.count("reported by") >= len(claims)
+        marked = sum(one["checked"] == "unverified" for one in claims)
+        assert words.count("Unverified") >= marked + 1  # the line that explains the word
+
+
+def test_where_sources_differ_both_are_there_and_the_depositary_stands_first(site: Path) -> None:
+    text = (site / "states/BDI.html").read_text(encoding="utf-8")
+    assert text.index("2009-09-25") < text.index("2009-12-25")
+    assert "Where sources differ: 1" in text
+
+
+def test_names_stand_in_six_languages_with_their_direction(site: Path) -> None:
+    text = (site / "states/LBN.html").read_text(encoding="utf-8")
+    assert '<dd lang="ar" dir="rtl">لبنان</dd>' in text
+    assert '<dd lang="zh" dir="ltr">黎巴嫩</dd>' in text
+
+
+def test_a_count_always_says_as_of_which_day(site: Path) -> None:
+    for path, page in pages(site).items():
+        words = " ".join(page.words)
+        assert "By deposit, on 25 Nov 2026: 112 parties (112 of them in force)" in words, path.name
+
+
+def test_munition_types_are_in_the_order_of_names_and_give_no_single_rate(site: Path) -> None:
+    text = (site / "munitions.html").read_text(encoding="utf-8")
+    names = re.findall(r'<h3 id="[^"]+">([^<]+)</h3>', text)
+    assert names == sorted(names)
+    assert len(names) == 30
+    part = text[text.index('id="m864"') : text.index("<h3", text.index('id="m864"') + 1)]
+    assert "0.0235" in part
+    assert "0.14" in part
+
+
+def test_as_of_an_earlier_day_the_pages_tell_that_day(tmp_path: Path) -> None:
+    registry_pages.publish(shipped(), tmp_path / "old", NOW, as_of=date(2025, 3, 6))
+    assert "111 parties" in (tmp_path / "old/index.html").read_text(encoding="utf-8")
+    assert "Withdrawn" in (tmp_path / "old/index.html").read_text(encoding="utf-8")
+
+
+def test_the_same_registry_has_the_same_bytes_and_takes_the_place_of_the_earlier_pages(site: Path) -> None:
+    first = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    registry_pages.publish(shipped(), site, NOW, changed=registry_pages.shipped_changes(shipped(), NOW))
+    assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == first
+
+
+def test_without_shapes_there_is_no_map_and_all_else_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(countries, "there", lambda: False)
+    made = registry_pages.publish(shipped(), tmp_path / "site", NOW)
+    assert not made.mapped
+    assert made.pages > 200
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(InputRefused, match="no earlier run"):
+        registry_pages.publish(shipped(), tmp_path, NOW)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+# --- charts -----------------------------------------------------------------------------------------------------------
+
+
+def test_charts_say_their_sentence_to_those_who_do_not_see_them() -> None:
+    for chart in (
+        charts.parties([(date(2010, 1, 1), 26, 0), (date(2026, 1, 1), 112, 112)]),
+        charts.releases([(2024, 10_000, 0, 2_000_000), (2025, 0, 5_000, 1_000_000)]),
+        charts.remaining([(2024, 3_000_000), (2025, 2_000_000)], date(2030, 8, 1), 1_000_000),
+    ):
+        assert chart.svg.startswith('<svg role="img"')
+        assert chart.title in chart.svg
+        assert chart.alt.startswith(chart.title)
+
+
+def test_a_chart_of_what_is_left_says_when_it_would_be_done() -> None:
+    assert "done about 2028" in charts.remaining([(2025, 2_000_000)], None, 1_000_000).title
+    assert "not in 200 years" in charts.remaining([(2025, 2_000_000)], None, 0).title
+    assert "deadline" not in charts.remaining([(2025, 2_000_000)], None, 0).title
+
+
+def test_the_same_chart_has_the_same_bytes() -> None:
+    rows = [(2024, 1, 2, 3), (2025, 4, 5, 6)]
+    assert charts.releases(rows).svg == charts.releases(rows).svg
