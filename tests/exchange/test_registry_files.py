@@ -90,7 +90,7 @@ def test_states_go_out_as_geojson_and_those_without_a_shape_are_named(tmp_path: 
     import pyogrio
 
     rows = [{"state": code, "status": "party"} for code in ("LAO", "RUS", "TUV")]
-    made, without = registry_files.geojson(rows, AT, shapes())
+    made, without = registry_files.geojson(rows, date(2024, 6, 1), shapes())
     assert without == ["TUV"]
     path = tmp_path / "states.geojson"
     path.write_bytes(made)
@@ -99,7 +99,28 @@ def test_states_go_out_as_geojson_and_those_without_a_shape_are_named(tmp_path: 
     told = json.loads(made)
     assert any("TUV" in note for note in told["notes"])
     assert any("no position" in note for note in told["notes"])
+    assert any("Somaliland" in note for note in told["notes"])
     assert told["features"][2]["geometry"] is None
+    assert {told["as_of"], *(one["properties"]["as_of"] for one in told["features"])} == {"2024-06-01"}
+
+
+def test_outer_rings_run_counterclockwise_and_every_shape_is_valid() -> None:
+    rows = [{"state": one.id} for one in shipped().subjects.values() if one.kind == "state"]
+    told = json.loads(registry_files.geojson(rows, AT.date(), shapes())[0])  # RFC 7946, 3.1.6
+    for one in told["features"]:
+        if one["geometry"] is not None:
+            shape = shapely.from_geojson(json.dumps(one["geometry"]))
+            assert shape.is_valid, one["id"]
+            assert not shape.is_empty, one["id"]
+            assert all(part.exterior.is_ccw for part in getattr(shape, "geoms", (shape,))), one["id"]
+
+
+def test_land_that_the_source_gives_no_code_is_nobodys_here_but_is_no_hole() -> None:
+    found = shapes()
+    uncoded = countries.without_code()
+    assert {"Kosovo", "Somaliland", "N. Cyprus"} <= set(uncoded)
+    assert not set(uncoded) & set(found)
+    assert uncoded["Somaliland"].area > 10
 
 
 def test_every_state_but_one_has_a_shape_and_no_ring_jumps_across_the_world() -> None:
@@ -116,11 +137,14 @@ def test_every_state_but_one_has_a_shape_and_no_ring_jumps_across_the_world() ->
 
 def test_another_file_in_the_place_of_the_shapes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     shapes()
-    countries.shapes.cache_clear()
+    kept = (countries.shapes, countries.without_code, countries._features)
+    for one in kept:
+        one.cache_clear()
     monkeypatch.setattr(countries, "SHA256", "0" * 64)
     with pytest.raises(InputRefused, match="not the file that was checked"):
         countries.shapes()
-    countries.shapes.cache_clear()
+    for one in kept:
+        one.cache_clear()
 
 
 def test_all_197_states_have_a_name_in_all_six_languages() -> None:

@@ -1,7 +1,7 @@
 """Shapes of countries: Natural Earth at 1:50 million, from the package world-atlas.
 
 Reads   shapes/countries-50m.json (TopoJSON), which the set-up brings; its digest is checked
-Gives   shapes by ISO 3166-1 alpha-3 code, in longitude and latitude
+Gives   shapes by ISO 3166-1 alpha-3 code, in longitude and latitude; and those that the file gives no code, by name
 Knows   that borders drawn here are nobody's position, and which states have no shape at this scale
 Start   at `shapes`
 """
@@ -41,6 +41,33 @@ def shapes() -> dict[str, BaseGeometry]:
     InputRefused
         If the file is not there, or is another than the one that was checked.
     """
+    by_number, found = languages.by_number(), dict[str, list[BaseGeometry]]()
+    for number, _, shape in _features():
+        if number in by_number:
+            found.setdefault(by_number[number], []).extend(_cut(shape))
+    return {code: shapely.union_all(parts) for code, parts in found.items()}
+
+
+@cache
+def without_code() -> dict[str, BaseGeometry]:
+    """Shapes that the file gives no code, by its own names: left out, they would be holes in the land of others.
+
+    They belong to no state here, as to give them to one, or to none, would be a position.
+
+    Raises
+    ------
+    InputRefused
+        As `shapes`.
+    """
+    by_number = languages.by_number()
+    return {
+        name: shapely.union_all(_cut(shape)) for number, name, shape in _features() if number not in by_number
+    }
+
+
+@cache
+def _features() -> tuple[tuple[str, str, BaseGeometry], ...]:
+    """All of the file: number of ISO 3166-1 or "", name, shape."""
     import pyogrio
 
     if not there():
@@ -51,13 +78,9 @@ def shapes() -> dict[str, BaseGeometry]:
         message = f"{FILE} is not the file that was checked"
         raise InputRefused([Problem("shapes.changed", message, "bring it anew: ./run extras")])
     about, _, wkb, columns = pyogrio.raw.read(data, layer="countries")
-    numbers = columns[list(about["fields"]).index("id")]
-    found: dict[str, list[BaseGeometry]] = {}
-    for number, shape in zip(numbers, shapely.from_wkb(wkb), strict=True):
-        code = languages.by_number().get(str(number or ""))
-        if code is not None:
-            found.setdefault(code, []).extend(_cut(shape))
-    return {code: shapely.union_all(parts) for code, parts in found.items()}
+    numbers, names = (columns[list(about["fields"]).index(name)] for name in ("id", "name"))
+    rows = zip(numbers, names, shapely.from_wkb(wkb), strict=True)
+    return tuple((str(number or ""), str(name), shape) for number, name, shape in rows)
 
 
 def _cut(shape: BaseGeometry) -> list[BaseGeometry]:

@@ -14,7 +14,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import shapely
@@ -128,10 +128,14 @@ def json_ld(registry: Registry, made_at: datetime, version: str, files: Sequence
 
 
 def geojson(
-    rows: Iterable[Mapping[str, Any]], made_at: datetime, shapes: Mapping[str, BaseGeometry]
+    rows: Iterable[Mapping[str, Any]], as_of: date, shapes: Mapping[str, BaseGeometry]
 ) -> tuple[bytes, list[str]]:
-    """States with their standing as of a day (RFC 7946); and the codes of those that have no shape at this scale."""
+    """States with their standing as of a day (RFC 7946); and the codes of those that have no shape at this scale.
+
+    The day stands with each state, too: readers of GeoJSON drop what stands beside the features.
+    """
     features, without = [], []
+    uncoded = ", ".join(sorted(countries.without_code())) if shapes else "none"
     for row in rows:
         shape = shapes.get(str(row["state"]))
         if shape is None:
@@ -140,25 +144,30 @@ def geojson(
             {
                 "type": "Feature",
                 "id": row["state"],
-                "properties": dict(row),
-                "geometry": None
-                if shape is None
-                else json.loads(shapely.to_geojson(shapely.set_precision(shape, 1e-4))),
+                "properties": {**row, "as_of": as_of.isoformat()},
+                "geometry": None if shape is None else _geometry(shape),
             }
         )
     told = {
         "type": "FeatureCollection",
         "title": TITLE,
-        "as_of": made_at.date().isoformat(),
+        "as_of": as_of.isoformat(),
         "notes": [
             UNREAD,
             countries.BORDERS,
             countries.ATTRIBUTION,
             f"Without a shape at this scale: {', '.join(without) or 'none'}",
+            f"Shapes that the source gives no code, and that stand with no state here: {uncoded}",
         ],
         "features": features,
     }
     return _json(told), without
+
+
+def _geometry(shape: BaseGeometry) -> Any:
+    """A shape with outer rings counterclockwise (RFC 7946, 3.1.6), to about ten metres."""
+    rounded = shapely.set_precision(shape, 1e-4)
+    return json.loads(shapely.to_geojson(shapely.orient_polygons(rounded)))
 
 
 def atom(

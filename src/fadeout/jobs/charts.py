@@ -31,6 +31,7 @@ STATUS = {  # fill and hatch: no red, no green; told apart in a photocopy
     "withdrawn": ("#ffffff", "xxxx"),
     "non_signatory": ("#e6e6e6", "...."),
 }
+UNPLACED = "#f7f7f7"  # what is drawn without a standing
 EQUAL_EARTH = "ESRI:54035"  # an equal-area projection (Šavrič, Patterson, Jenny 2019)
 KM2 = 1e6
 DOTS_PER_INCH = 150  # of pictures for a word processor
@@ -68,7 +69,10 @@ def parties(history: Sequence[tuple[date, int, int]]) -> Chart:
 def states_map(
     statuses: Mapping[str, str], shapes: Mapping[str, BaseGeometry], as_of: date, note: str
 ) -> Chart:
-    """The world by status. States without a shape are not drawn; the tables hold them."""
+    """The world by status. States without a shape are not drawn; the tables hold them.
+
+    Shapes that are no state's are drawn pale, without a standing, and the legend says so.
+    """
     from matplotlib.patches import Patch, PathPatch
     from pyproj import Transformer
 
@@ -79,7 +83,7 @@ def states_map(
     for code, shape in shapes.items():
         if code == ANTARCTICA:
             continue
-        fill, hatch = STATUS[statuses[code]] if code in statuses else ("#f7f7f7", "")
+        fill, hatch = STATUS[statuses[code]] if code in statuses else (UNPLACED, "")
         flat = shapely.transform(
             shapely.simplify(shapely.segmentize(shape, 5.0), 0.1), lambda xy: np.column_stack(move(*xy.T))
         )
@@ -87,14 +91,16 @@ def states_map(
         if path is not None:
             axes.add_patch(PathPatch(path, fc=fill, ec="#555555", lw=0.25, hatch=hatch))
     axes.set_aspect("equal")
+    axes.margins(0.01)
     axes.autoscale_view()
     names = {"party": "party", "signatory": "signatory", "withdrawn": "withdrawn", "non_signatory": "neither"}
     handles = [
         Patch(fc=fill, ec="#555555", hatch=hatch, lw=0.5, label=f"{names[status]} ({number[status]})")
         for status, (fill, hatch) in STATUS.items()
     ]
+    handles.append(Patch(fc=UNPLACED, ec="#555555", lw=0.5, label="drawn without a standing"))
     axes.legend(
-        handles=handles, loc="lower center", ncols=4, frameon=False, fontsize=8, bbox_to_anchor=(0.5, -0.12)
+        handles=handles, loc="upper center", ncols=5, frameon=False, fontsize=8, bbox_to_anchor=(0.5, 0.0)
     )
     alt = f"World map. {title}; {number['withdrawn']} withdrawn, {number['non_signatory']} neither. {note}"
     return _chart("states", title, alt, figure, axes, note)
@@ -177,7 +183,7 @@ def _axes(width: float, height: float, bare: bool = False) -> tuple[Any, Any]:
     figure = Figure(figsize=(width, height), dpi=72, layout="constrained")
     axes = figure.add_subplot()
     if bare:
-        axes.axis("off")
+        axes.set(xticks=(), yticks=(), frame_on=False)  # axis("off") would take the title's room as well
     else:
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)

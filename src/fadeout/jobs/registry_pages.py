@@ -170,7 +170,7 @@ class _Site:
         for name, content in tables.items():
             (self.folder / "tables" / name).write_bytes(content)
         shapes = countries.shapes() if self.mapped else {}
-        geo, self.without = registry_files.geojson(rows_of(self.standings), made, shapes)
+        geo, self.without = registry_files.geojson(rows_of(self.standings), self.day, shapes)
         listed = [*FILES, *((f"tables/{name}", "text/csv") for name in tables)]
         made_files = {
             "registry.json": registry_files.as_json(registry, made, release),
@@ -207,7 +207,8 @@ class _Site:
         if self.mapped:
             statuses = {one.state: one.status for one in self.standings}
             note = f"{countries.BORDERS} {countries.ATTRIBUTION}."
-            pictures.insert(0, charts.states_map(statuses, countries.shapes(), self.day, note))
+            drawn = countries.shapes() | countries.without_code()
+            pictures.insert(0, charts.states_map(statuses, drawn, self.day, note))
         rows = rows_of(self.standings)
         self.table("states", rows)
         self.page(
@@ -378,7 +379,7 @@ def export(registry: Registry, out: Path, format: str, now: datetime, changed: I
         "json": lambda: registry_files.as_json(registry, now, release),
         "jsonld": lambda: registry_files.json_ld(registry, now, release, FILES),
         "geojson": lambda: registry_files.geojson(
-            rows_of(treaty.states(registry, now.date())), now, countries.shapes()
+            rows_of(treaty.states(registry, now.date())), now.date(), countries.shapes()
         )[0],
         "atom": lambda: registry_files.atom(registry, list(changed), now, "fadeout,2026"),
     }
