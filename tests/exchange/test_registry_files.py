@@ -77,6 +77,46 @@ def test_the_feed_has_one_entry_a_claim_with_ids_that_stay_and_the_newest_first(
     assert all(texts("a:entry/a:author/a:name"))
 
 
+@pytest.mark.parametrize(
+    "authority", ["my org,2026", "example.org", ",2026", "example.org,26", "a:b,2026", "-a,2026"]
+)
+def test_a_name_that_makes_no_ids_is_refused(authority: str) -> None:
+    with pytest.raises(InputRefused, match="cannot begin the ids"):
+        registry_files.atom(shipped(), [], AT, authority)
+
+
+@given(st.text(max_size=40))
+def test_a_feed_is_xml_whatever_a_claim_says(text: str) -> None:
+    from lxml import etree
+
+    claim = Claim(**{**vars(shipped().claims[0]), "value": text})
+    feed = etree.fromstring(registry_files.atom(shipped(), [(claim, AT, "new")], AT, "fadeout,2026"))
+    assert len(feed.findall(f"{{{registry_files.ATOM}}}entry")) == 1
+
+
+def test_a_claim_whose_source_is_gone_is_not_told_without_it() -> None:
+    gone = Claim(**{**vars(shipped().claims[0]), "source_id": "gone"})
+    assert b"<entry" not in registry_files.atom(shipped(), [(gone, AT, "new")], AT, "fadeout,2026")
+
+
+def test_the_whole_feed_has_what_rfc_4287_asks_for_and_no_id_twice() -> None:
+    from lxml import etree
+
+    feed = etree.fromstring(
+        registry_files.atom(
+            shipped(), [(one, AT, "recorded") for one in shipped().claims], AT, "fadeout,2026"
+        )
+    )
+    space = {"a": registry_files.ATOM}
+    ids = [found.text for found in feed.iterfind(".//a:id", space)]
+    assert len(ids) == len(set(ids)) == len(shipped().claims) + 1
+    for entry in feed.iterfind("a:entry", space):  # 4.1.2
+        for name in ("id", "title", "updated", "author/a:name", "summary"):
+            assert (entry.findtext(f"a:{name}", namespaces=space) or "").strip(), name
+        recalled = "unverified" in (entry.findtext("a:title", namespaces=space) or "")
+        assert recalled == ("Unverified" in (entry.findtext("a:summary", namespaces=space) or ""))
+
+
 def shapes() -> dict[str, Any]:
     """Shapes of countries; where the set-up brought none, a reason to skip, and a fault in CI."""
     if not countries.there():

@@ -12,6 +12,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
 from datetime import UTC, date, datetime
@@ -32,6 +33,10 @@ ABOUT = (
 )
 UNREAD = "Claims marked recalled were not read at their source: they are unverified."
 ATOM = "http://www.w3.org/2005/Atom"
+AUTHORITY = re.compile(
+    r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?,\d{4}(-\d{2}){0,2}", re.ASCII
+)  # RFC 4151, 2.1; a name of the publisher's own need not be a domain
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 THEME_OF = {  # which table a property stands in
     **dict.fromkeys(("signature", "deposit", "how", "in_force", "not_participant"), "status"),
     **dict.fromkeys(("withdrawal_notice", "withdrawal_effective"), "status"),
@@ -175,19 +180,25 @@ def atom(
 ) -> bytes:
     """A feed of claims by the time they were last recorded or changed (RFC 4287), the newest first.
 
-    `authority` begins the ids, as RFC 4151 has it: a name that the publisher owned on a day, "example.org,2026".
+    `authority` begins the ids, as RFC 4151 has it: a name that the publisher owned on a day, "example.org,2026". Of a
+    claim whose source the registry holds no longer, nothing is told: no claim goes out without who says it.
 
     Raises
     ------
     InputRefused
-        If lxml is not installed.
+        If lxml is not installed, or the authority makes no ids.
     """
+    if not AUTHORITY.fullmatch(authority):
+        message = f"'{authority[:60]}' cannot begin the ids of a feed"
+        remedy = "give a name of letters, digits, dots and hyphens that you own, a comma and since when: example.org,2026"
+        raise InputRefused([Problem("registry.authority", message, remedy)])
     etree = _lxml()
+    changed = [one for one in changed if one[0].source_id in registry.sources]
     feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
 
     def add(parent: Any, name: str, text: str = "", **attributes: str) -> None:
         element = etree.SubElement(parent, f"{{{ATOM}}}{name}", **attributes)
-        element.text = text or None
+        element.text = NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text) or None
 
     add(feed, "id", f"tag:{authority}:registry")
     add(feed, "title", TITLE)
