@@ -90,6 +90,40 @@ def test_where_sources_differ_both_are_there_and_the_depositary_stands_first(sit
     assert "Where sources differ: 1" in text
 
 
+def test_contamination_stands_apart_inside_and_outside_the_convention(site: Path) -> None:
+    text = (site / "contamination.html").read_text(encoding="utf-8")
+    rows = json.loads((site / "contamination.json").read_text(encoding="utf-8"))["rows"]
+    stands = {row["subject"]: row["stands"] for row in rows}
+    assert (stands["LAO"], stands["VNM"], stands["area-kosovo"]) == ("party", "outside", "area")
+    places = [text.index(f'<h2 id="{key}">') for key in ("party", "outside", "area")]
+    assert places == sorted(places)
+    assert places[0] < text.index("states/LAO.html") < places[1] < text.index("states/VNM.html") < places[2]
+    assert sum(text.count(f'href="states/{code}.html"') for code in stands) == len(rows)
+
+
+def test_a_duty_with_nothing_to_do_has_no_day_beside_it_and_a_day_says_what_it_is(site: Path) -> None:
+    for path in (site / "states").glob("*.html"):
+        for title in re.findall(r"<h3>([^<]+)</h3>", path.read_text(encoding="utf-8")):
+            said = title.rpartition("): ")[2]
+            assert not (said.startswith("nothing to do") and re.search(r"\d{4}", said)), title
+            assert "not known, " not in said or "due " in said, title
+
+
+def test_every_page_is_reached_from_the_first(site: Path) -> None:
+    every = {path.resolve() for path in site.rglob("*.html")}
+    links = {
+        path.resolve(): {(path.parent / one).resolve() for one in page.links}
+        for path, page in pages(site).items()
+    }
+    reached, todo = set(), [(site / "index.html").resolve()]
+    while todo:
+        page = todo.pop()
+        if page not in reached:
+            reached.add(page)
+            todo += list(links[page] & every)
+    assert reached == every
+
+
 def test_names_stand_in_six_languages_with_their_direction(site: Path) -> None:
     text = (site / "states/LBN.html").read_text(encoding="utf-8")
     assert '<dd lang="ar" dir="rtl">لبنان</dd>' in text
@@ -116,6 +150,8 @@ def test_as_of_an_earlier_day_the_pages_tell_that_day(tmp_path: Path) -> None:
     registry_pages.publish(shipped(), tmp_path / "old", NOW, as_of=date(2025, 3, 6))
     assert "111 parties" in (tmp_path / "old/index.html").read_text(encoding="utf-8")
     assert "Withdrawn" in (tmp_path / "old/index.html").read_text(encoding="utf-8")
+    assert "claims as recorded on 2026-11-25" in (tmp_path / "old/use.html").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "old/states.geojson").read_text(encoding="utf-8"))["as_of"] == "2025-03-06"
 
 
 def test_the_same_registry_has_the_same_bytes_and_takes_the_place_of_the_earlier_pages(site: Path) -> None:

@@ -50,6 +50,17 @@ def direction(lang: str) -> str:
     return str(_locale(lang).text_direction)
 
 
+def own_name(lang: str) -> str:
+    """What a language calls itself.
+
+    Examples
+    --------
+    >>> own_name("fr"), own_name("ru")
+    ('français', 'русский')
+    """
+    return str(_locale(lang).display_name)
+
+
 def alpha2(state: str) -> str:
     """The two-letter code of a three-letter one, "" where there is none.
 

@@ -42,6 +42,11 @@ STATUS_WORDS = {
     "withdrawn": "Withdrawn",
     "non_signatory": "Neither signatory nor party",
 }
+INSIDE = {  # where contamination is claimed
+    "party": "States Parties",
+    "outside": "Signatories and states outside the Convention",
+    "area": "Other areas",
+}
 MENU = (
     ("index.html", "States"),
     ("deadlines.html", "Deadlines"),
@@ -190,8 +195,7 @@ class _Site:
         self.deadlines()
         self.claims("transfers", "Transfers", treaty.transfers(self.registry))
         self.claims("use", "Use", treaty.uses(self.registry))
-        said = [one for some in treaty.contamination(self.registry).values() for one in some]
-        self.claims("contamination", "Contamination", said)
+        self.contamination()
         self.munitions()
         self.page("about.html", "about.html.j2", "About this registry", sources=self.sources())
         for subject in self.registry.subjects.values():
@@ -217,6 +221,7 @@ class _Site:
             "States and the Convention on Cluster Munitions",
             rows=rows,
             charts=pictures,
+            areas=[one for one in self.registry.subjects.values() if one.kind != treaty.STATE],
             words=STATUS_WORDS,
         )
 
@@ -245,6 +250,25 @@ class _Site:
         rows = [self.row(one) for one in claims]
         self.table(key, rows)
         self.page(f"{key}.html", "claims.html.j2", title, rows=rows, key=key)
+
+    def contamination(self) -> None:
+        """Inside the Convention, outside it, and in areas that are no states: on the day that the pages are of."""
+        where = {one.state: "party" if one.status == treaty.PARTY else "outside" for one in self.standings}
+        rows = [
+            {**self.row(one), "stands": where.get(code, "area")}
+            for code, said in treaty.contamination(self.registry).items()
+            for one in said
+        ]
+        self.table("contamination", rows)
+        groups = {key: words for key, words in INSIDE.items() if any(row["stands"] == key for row in rows)}
+        self.page(
+            "contamination.html",
+            "claims.html.j2",
+            "Contamination",
+            rows=rows,
+            key="contamination",
+            groups=groups,
+        )
 
     def munitions(self) -> None:
         types = [
@@ -286,6 +310,7 @@ class _Site:
             with_other=any(row["other"] for row in first),
             names=languages.names(code) if is_state else {},
             direction=languages.direction,
+            own_name=languages.own_name,
             pace=pace(registry, code, self.day) if is_state else "",
             unread=_unread,
         )
@@ -342,6 +367,7 @@ class _Site:
             day=say(self.day),
             say=say,
             made=registry_files.moment(self.now),
+            told_later=self.day != self.now.date(),
             files=[name for name, _ in FILES],
             unverified=sum(not one.verified for one in self.registry.claims),
             **values,
