@@ -84,6 +84,24 @@ def test_every_claim_stands_with_who_says_so_and_recalled_ones_are_called_unveri
         assert words.count("Unverified") >= marked + 1  # the line that explains the word
 
 
+def test_the_mark_of_what_is_unverified_stands_in_the_cell_of_what_it_marks(site: Path) -> None:
+    for name in ("transfers", "use", "contamination"):
+        text = (site / f"{name}.html").read_text(encoding="utf-8")
+        rows = json.loads((site / f"{name}.json").read_text(encoding="utf-8"))["rows"]
+        marked = sum(row["checked"] == "unverified" for row in rows)
+        assert text.count('<td><span class="unverified">Unverified</span> ') == marked > 0
+
+
+def test_an_area_has_its_unit_and_bounds_are_words(site: Path) -> None:
+    text = (site / "contamination.html").read_text(encoding="utf-8")
+    assert "<td>less than 100 km²" in text
+    assert "30 to 65 km²" in text
+    for path in site.rglob("*.html"):
+        assert not re.search(r"\d\.\.\d|&lt;\d", path.read_text(encoding="utf-8").split("</svg>")[-1]), (
+            path.name
+        )
+
+
 def test_where_sources_differ_both_are_there_and_the_depositary_stands_first(site: Path) -> None:
     text = (site / "states/BDI.html").read_text(encoding="utf-8")
     assert text.index("2009-09-25") < text.index("2009-12-25")

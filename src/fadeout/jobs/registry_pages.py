@@ -12,6 +12,7 @@ by the stated rule is shown and the others stand one step away.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -42,6 +43,7 @@ STATUS_WORDS = {
     "withdrawn": "Withdrawn",
     "non_signatory": "Neither signatory nor party",
 }
+NUMERIC = re.compile(r"[<>]?\d[\d.]*")  # as `claim_checks` lets numbers, ranges and bounds pass
 INSIDE = {  # where contamination is claimed
     "party": "States Parties",
     "outside": "Signatories and states outside the Convention",
@@ -338,6 +340,7 @@ class _Site:
         return {
             **row,
             "what": PROPERTIES[claim.property].about,
+            "said": _said(claim),
             "subject_name": munition.name if munition else names.get(claim.subject, "origin not known"),
             "subject_page": f"states/{claim.subject}.html" if claim.subject in names else "",
             "other_name": names.get(claim.other, claim.other),
@@ -378,6 +381,24 @@ class _Site:
 
 def _json(told: Mapping[str, Any]) -> str:
     return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+
+
+UNITS = {"area_km2": " km²", "share": "", "count": ""}
+
+
+def _said(claim: Claim) -> str:
+    """A value as one reads it: bounds in words, and a unit where it is an area.
+
+    Examples
+    --------
+    >>> [_said(Claim("a", "LAO", "contamination", one)) for one in ("<100", "30..65", "contaminated")]
+    ['less than 100 km²', '30 to 65 km²', 'contaminated']
+    """
+    unit = UNITS.get(PROPERTIES[claim.property].form)
+    if unit is None or not NUMERIC.fullmatch(claim.value):
+        return claim.value
+    words = claim.value.replace("..", " to ").replace("<", "less than ").replace(">", "more than ")
+    return words + unit
 
 
 def _time(claim: Claim) -> str:
