@@ -12,7 +12,6 @@ by the stated rule is shown and the others stand one step away.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,11 +22,12 @@ from typing import Any
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import countries, languages, registry_files
 from fadeout.jobs import charts, runs
-from fadeout.records.claims import MUNITION, PROPERTIES, Claim, Registry
+from fadeout.jobs.registry_rows import claim_row, iso, standings
+from fadeout.records.claims import PROPERTIES, Claim, Registry
 from fadeout.treaty import registry as treaty
 from fadeout.treaty.dates import say
 from fadeout.treaty.obligations import Duty
-from fadeout.treaty.registry import Counts, Standing
+from fadeout.treaty.registry import Counts
 from fadeout.treaty.state_facts import all_duties, duties_of, pace
 
 FILES = (
@@ -43,7 +43,6 @@ STATUS_WORDS = {
     "withdrawn": "Withdrawn",
     "non_signatory": "Neither signatory nor party",
 }
-NUMERIC = re.compile(r"[<>]?\d[\d.]*")  # as `claim_checks` lets numbers, ranges and bounds pass
 INSIDE = {  # where contamination is claimed
     "party": "States Parties",
     "outside": "Signatories and states outside the Convention",
@@ -122,27 +121,6 @@ def shipped_changes(registry: Registry, at: datetime) -> list[tuple[Claim, datet
     return [(claim, at, "recorded") for claim in registry.claims]
 
 
-def rows_of(where: Iterable[Standing]) -> list[dict[str, Any]]:
-    """Standings as rows."""
-    return [
-        {
-            "state": one.state,
-            "name": one.name,
-            "status": one.status,
-            "signature": _iso(one.signature),
-            "deposit": _iso(one.deposit),
-            "in_force": _iso(one.in_force),
-            "left_on": _iso(one.left_on),
-            "unverified": ", ".join(one.unverified),
-        }
-        for one in where
-    ]
-
-
-def _iso(day: date | None) -> str:
-    return day.isoformat() if day else ""
-
-
 def _unread(duty: Duty) -> str:
     return f"Unverified: {', '.join(duty.unverified)}." if duty.unverified else ""
 
@@ -177,7 +155,7 @@ class _Site:
         for name, content in tables.items():
             (self.folder / "tables" / name).write_bytes(content)
         shapes = countries.shapes() if self.mapped else {}
-        geo, self.without = registry_files.geojson(rows_of(self.standings), self.day, shapes)
+        geo, self.without = registry_files.geojson(standings(self.standings), self.day, shapes)
         listed = [*FILES, *((f"tables/{name}", "text/csv") for name in tables)]
         made_files = {
             "registry.json": registry_files.as_json(registry, made, release),
@@ -215,7 +193,7 @@ class _Site:
             note = f"{countries.BORDERS} {countries.ATTRIBUTION}."
             drawn = countries.shapes() | countries.without_code()
             pictures.insert(0, charts.states_map(statuses, drawn, self.day, note))
-        rows = rows_of(self.standings)
+        rows = standings(self.standings)
         self.table("states", rows)
         self.page(
             "index.html",
@@ -234,7 +212,7 @@ class _Site:
                 "name": self.registry.subjects[code].name,
                 "duty": duty.title,
                 "article": duty.article,
-                "day": _iso(duty.due),
+                "day": iso(duty.due),
                 "stands": duty.state,
                 "how": duty.arithmetic,
                 "remark": duty.remark,
@@ -249,7 +227,7 @@ class _Site:
         self.page("deadlines.html", "deadlines.html.j2", "Deadlines for stockpiles and clearance", rows=rows)
 
     def claims(self, key: str, title: str, claims: Iterable[Claim]) -> None:
-        rows = [self.row(one) for one in claims]
+        rows = [claim_row(self.registry, one) for one in claims]
         self.table(key, rows)
         self.page(f"{key}.html", "claims.html.j2", title, rows=rows, key=key)
 
@@ -257,7 +235,7 @@ class _Site:
         """Inside the Convention, outside it, and in areas that are no states: on the day that the pages are of."""
         where = {one.state: "party" if one.status == treaty.PARTY else "outside" for one in self.standings}
         rows = [
-            {**self.row(one), "stands": where.get(code, "area")}
+            {**claim_row(self.registry, one), "stands": where.get(code, "area")}
             for code, said in treaty.contamination(self.registry).items()
             for one in said
         ]
@@ -279,7 +257,7 @@ class _Site:
                 "name": self.registry.munitions[key].name,
                 "aliases": ", ".join(self.registry.munitions[key].aliases),
                 "submunition": self.registry.munitions[key].submunition,
-                "claims": [self.row(one) for one in claims],
+                "claims": [claim_row(self.registry, one) for one in claims],
             }
             for key, claims in treaty.munitions(self.registry).items()
         ]
@@ -296,7 +274,7 @@ class _Site:
             "id": code,
             "name": about.name,
             "as_of": self.day.isoformat(),
-            "standing": rows_of([where])[0] if where else None,
+            "standing": standings([where])[0] if where else None,
             "claims": [*first, *others],
         }
         (self.folder / "states" / f"{code}.json").write_text(_json(told), encoding="utf-8")
@@ -325,27 +303,13 @@ class _Site:
             said = self.registry.of(code, name)
             for claim in said:
                 differs = about.single and claim.value != said[0].value
-                (others if differs else first).append(self.row(claim))
+                (others if differs else first).append(claim_row(self.registry, claim))
         received = [
             one for one in treaty.transfers(self.registry) if one.other == code and one.subject != code
         ]
-        return first + [self.row(one) for one in received], others
+        return first + [claim_row(self.registry, one) for one in received], others
 
     # --- what they share -----------------------------------------------------------------------------------------
-
-    def row(self, claim: Claim) -> dict[str, Any]:
-        (row,) = treaty.in_rows(self.registry, [claim])
-        names = {one.id: one.name for one in self.registry.subjects.values()}
-        munition = self.registry.munitions.get(claim.subject.removeprefix(MUNITION))
-        return {
-            **row,
-            "what": PROPERTIES[claim.property].about,
-            "said": _said(claim),
-            "subject_name": munition.name if munition else names.get(claim.subject, "origin not known"),
-            "subject_page": f"states/{claim.subject}.html" if claim.subject in names else "",
-            "other_name": names.get(claim.other, claim.other),
-            "time": _time(claim),
-        }
 
     def sources(self) -> list[dict[str, Any]]:
         number: dict[str, int] = {}
@@ -383,30 +347,6 @@ def _json(told: Mapping[str, Any]) -> str:
     return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
 
 
-UNITS = {"area_km2": " km²", "share": "", "count": ""}
-
-
-def _said(claim: Claim) -> str:
-    """A value as one reads it: bounds in words, and a unit where it is an area.
-
-    Examples
-    --------
-    >>> [_said(Claim("a", "LAO", "contamination", one)) for one in ("<100", "30..65", "contaminated")]
-    ['less than 100 km²', '30 to 65 km²', 'contaminated']
-    """
-    unit = UNITS.get(PROPERTIES[claim.property].form)
-    if unit is None or not NUMERIC.fullmatch(claim.value):
-        return claim.value
-    words = claim.value.replace("..", " to ").replace("<", "less than ").replace(">", "more than ")
-    return words + unit
-
-
-def _time(claim: Claim) -> str:
-    if claim.ends in ("", claim.starts):
-        return claim.starts
-    return f"{claim.starts} to {claim.ends}" if claim.starts else f"until {claim.ends}"
-
-
 def export(registry: Registry, out: Path, format: str, now: datetime, changed: Iterable[Any] = ()) -> None:
     """Write one file of the registry: csv (a folder of tables), json, jsonld, geojson or atom.
 
@@ -426,7 +366,7 @@ def export(registry: Registry, out: Path, format: str, now: datetime, changed: I
         "json": lambda: registry_files.as_json(registry, now, release),
         "jsonld": lambda: registry_files.json_ld(registry, now, release, FILES),
         "geojson": lambda: registry_files.geojson(
-            rows_of(treaty.states(registry, now.date())), now.date(), countries.shapes()
+            standings(treaty.states(registry, now.date())), now.date(), countries.shapes()
         )[0],
         "atom": lambda: registry_files.atom(registry, list(changed), now, "fadeout,2026"),
     }
