@@ -392,6 +392,15 @@ def test_a_request_says_whether_the_plan_fits_what_was_done(store: Store, tmp_pa
     assert "does not fit" in json.dumps(told)
 
 
+def test_a_request_in_french_says_that_nobody_reviewed_it(store: Store, tmp_path: Path) -> None:
+    asked = extension_request.Request(60, tmp_path / "out", "a", from_year=2024, lang="fr")
+    extension_request.draft(store, asked, now=NOW)
+    told = json.loads((tmp_path / "out/extension_request.json").read_text(encoding="utf-8"))
+    assert told["lang"] == "fr"
+    assert "le plan ne tient pas" in json.dumps(told, ensure_ascii=False)
+    assert any("non relue" in note for note in told["notes"])
+
+
 def test_a_request_that_asks_for_too_much_or_names_no_party_is_told(store: Store, tmp_path: Path) -> None:
     asked = extension_request.Request(72, tmp_path / "out", "a", from_year=2025)
     assert any("60 at most" in one for one in extension_request.draft(store, asked, now=NOW).faults)

@@ -30,6 +30,7 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the 
 StateOption = Annotated[
     str, typer.Option("--state", metavar="STATE", help="The State; the programme's country if not given.")
 ]
+Lang = Annotated[str, typer.Option("--lang", metavar="LANG", help="en or fr (fr is an unreviewed draft).")]
 Paper = Annotated[str, typer.Option("--paper", metavar="PAPER", help="a4 or letter.")]
 
 
@@ -56,9 +57,7 @@ def article7(
         Path | None,
         typer.Option("--last-year", metavar="DIR", help="Last year's draft, to say what changed."),
     ] = None,
-    lang: Annotated[
-        str, typer.Option("--lang", metavar="LANG", help="en or fr (fr is an unreviewed draft).")
-    ] = "en",
+    lang: Lang = "en",
     paper: Paper = "a4",
     as_json: AsJson = False,
 ) -> None:
@@ -103,13 +102,14 @@ def extension_request(
     from_year: Annotated[
         int | None, typer.Option("--from-year", metavar="YEAR", help="First year of the ledger.")
     ] = None,
+    lang: Lang = "en",
     paper: Paper = "a4",
     as_json: AsJson = False,
 ) -> None:
     """Draft contents (a) to (i) of Article 4(6) from the area ledger, and say whether the plan fits the real output."""
     from fadeout.jobs import extension_request as job
 
-    request = job.Request(months, out, person(), state, from_year, _day(meeting), _paper(paper))
+    request = job.Request(months, out, person(), state, from_year, _day(meeting), _paper(paper), lang)
     drafted = job.draft(opened(store), request, now=now())
     words = drafted.fit.in_words("km²")
     if as_json:

@@ -40,6 +40,7 @@ class Request:
     from_year: int | None = None
     meeting_on: date | None = None
     paper: str = "a4"
+    lang: str = "en"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def draft(store: Store, request: Request, *, now: datetime) -> Drafted:
     basis = replace(basis, pictures=_pictures(basis))
     made_at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with runs.folder(request.out) as folder:
-        document = extension_request.build(basis, made_at)
+        document = extension_request.build(basis, made_at, request.lang)
         document_files.write(document, folder, NAME, paper=request.paper)
         runs.seal(made_at, None, folder)
     return Drafted(extension_request.fit_of(basis), extension_request.faults(basis))

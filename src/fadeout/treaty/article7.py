@@ -21,12 +21,12 @@ from datetime import date
 from importlib.resources import files
 from typing import Any
 
-from fadeout.exchange.documents import LABELS, Cell, Document, Section, Table
+from fadeout.exchange.documents import Cell, Document, Section, Table
 from fadeout.records.counts import LIMIT, Counts
 from fadeout.records.ledger import Balance, Ledger
 from fadeout.treaty import dates
 from fadeout.treaty.article7_answers import Answers
-from fadeout.treaty.phrases import Phrases, phrases
+from fadeout.treaty.phrases import Phrases, labels, phrases
 
 SCHEMA = "fadeout-article7/1"
 FORM_SETS = ("2010",)
@@ -162,7 +162,7 @@ def build(
         notes=_notes(found, forms, say),
         stamps=("DRAFT", *found.stamps),
         lang=lang,
-        labels={name: say.texts[f"label_{name}"] for name in LABELS},
+        labels=labels(lang),
     )
     kept = {
         "schema": SCHEMA,

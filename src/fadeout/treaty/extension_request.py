@@ -16,37 +16,12 @@ from fadeout.exchange.documents import Document, Picture, Section, Table
 from fadeout.records.ledger import Balance
 from fadeout.treaty import dates, obligations
 from fadeout.treaty.obligations import Duty
-from fadeout.treaty.plan_fit import Fit, plan_fit
+from fadeout.treaty.phrases import Phrases, labels, phrases
+from fadeout.treaty.plan_fit import Fit, number, plan_fit
 
 M2_PER_KM2 = 1e6
 RELEASED = ("cancelled", "reduced", "cleared")
-CONTENTS = (  # Article 4(6), in our words
-    ("a", "Duration of the extension", ""),
-    (
-        "b",
-        "Reasons, and the means for the work in the extension",
-        "Why was the deadline not met, and which money, teams and tools are there for each year asked for?",
-    ),
-    (
-        "c",
-        "Work done, and programmes for it",
-        "How was the work organised: who, with which standards, under whose oversight?",
-    ),
-    ("d", "Area contaminated at entry into force, and found since", ""),
-    ("e", "Area cleared since entry into force", ""),
-    ("f", "Area still to be cleared in the extension", ""),
-    (
-        "g",
-        "What stood and stands in the way",
-        "Which circumstances hindered the work: access, conflict, money, weather, terrain?",
-    ),
-    (
-        "h",
-        "Human, social, economic and environmental effects",
-        "Who is hurt or held back by these areas, and what will release change?",
-    ),
-    ("i", "Anything else", "What else should the meeting know?"),
-)
+CONTENTS = "abcdefghi"  # Article 4(6); what a person is asked stands beside the words as ask_b, ask_c ...
 
 
 @dataclass(frozen=True)
@@ -97,67 +72,88 @@ def faults(basis: Basis) -> tuple[str, ...]:
     return tuple(one for one in asked.faults if not (late_unknown and "meeting" in one))
 
 
-def build(basis: Basis, made_at: str) -> Document:
-    """Make the draft."""
-    sections = tuple(_section(basis, *content) for content in CONTENTS)
+def build(basis: Basis, made_at: str, lang: str = "en") -> Document:
+    """Make the draft, in a language of `phrases`; arithmetic and faults of the request are told in English."""
+    say = phrases("extension_request", lang)
     wrong = faults(basis)
+    verdict = [say("not_in_order", fault=one) for one in wrong] or [say("in_order")]
     checks = Section(
         "checks",
-        "Checks",
-        paragraphs=(
-            f"Deadline: {basis.duty.arithmetic}.",
-            fit_of(basis).in_words("km²"),
-            *(f"NOT IN ORDER: {one}." for one in wrong),
-            *(() if wrong else ("Length and day of filing are in order, as far as they are known here.",)),
-        ),
+        say("checks"),
+        paragraphs=(say("deadline", arithmetic=basis.duty.arithmetic), *_fit(basis, say), *verdict),
     )
+    notes = (say("draft_note"), say("contents_note"), *(() if say.reviewed else (say("translation_note"),)))
     return Document(
-        f"Draft request to extend the deadline for clearance, {basis.state}",
-        f"Article 4(5) to (8); filed on {dates.say(basis.filed_on)}",
+        say("title", state=basis.state),
+        say("subtitle", day=say.day(basis.filed_on)),
         made_at,
-        (*sections, checks),
-        notes=(
-            "A draft from records. A person completes, checks and signs it; nothing here is a statement of the State.",
-            "The contents follow Article 4(6), in our own words.",
-        ),
+        (*(_section(basis, key, say) for key in CONTENTS), checks),
+        notes=notes,
         stamps=("DRAFT", *basis.stamps),
+        lang=lang,
+        labels=labels(lang),
     )
 
 
-def _section(basis: Basis, key: str, title: str, question: str) -> Section:
-    words, tables = _known(basis, key)
-    gaps = (question,) if question else ()
-    return Section(key, f"({key}) {title}", "", words, tables, gaps, tuple(basis.pictures.get(key, ())))
+def _section(basis: Basis, key: str, say: Phrases) -> Section:
+    words, tables = _known(basis, key, say)
+    gaps = (say(f"ask_{key}"),) if f"ask_{key}" in say.texts else ()
+    return Section(key, f"({key}) {say(key)}", "", words, tables, gaps, tuple(basis.pictures.get(key, ())))
 
 
-def _known(basis: Basis, key: str) -> tuple[tuple[str, ...], tuple[Table, ...]]:
-    due = basis.duty.due
+def _known(basis: Basis, key: str, say: Phrases) -> tuple[tuple[str, ...], tuple[Table, ...]]:
+    """What the records say to one of the contents: words and tables."""
     if key == "a":
-        until = dates.say(dates.months_later(due, basis.months)) if due else "an unknown day"
-        return (f"{basis.months} months, from {dates.say(due)} to {until}.",), ()
+        due = basis.duty.due
+        start = say.day(due) if due else say("unknown_day")
+        until = say.day(dates.months_later(due, basis.months)) if due else say("unknown_day")
+        return (say("duration", months=basis.months, start=start, until=until),), ()
     if not basis.ledgers:
-        return ("No area is recorded.",) if key in "def" else (), ()
+        return (say("no_area"),) if key in "def" else (), ()
     if key == "d":
-        first = basis.ledgers[0]
-        found = [(str(year), line.found + line.reopened) for year, line in basis.ledgers]
-        words = f"Open on 1 January {first[0]}, by these records: {first[1].opening:,} m² ({km2(first[1].opening)})."
-        remark = (
-            f"Entry into force was on {dates.say(basis.in_force)}; what these records do not reach back to is for a "
-            "person to add."
-        )
-        return (words, remark), (Table("Found since, m²", ("Year", "Found"), tuple(found)),)
+        return _found(basis, say)
     if key == "e":
         rows = tuple(
             (str(year), *(getattr(line, name) for name in RELEASED), released(line))
             for year, line in basis.ledgers
         )
-        columns = ("Year", "Cancelled", "Reduced", "Cleared", "Released in all")
-        return (), (Table("Released since, m²", columns, rows),)
+        columns = tuple(say(f"col_{name}") for name in ("year", *RELEASED, "released"))
+        return (), (Table(say("released_caption"), columns, rows),)
     if key == "f":
         year, last = basis.ledgers[-1]
-        left = f"Open on 31 December {year}: {last.closing:,} m² ({km2(last.closing)})."
-        return (left, fit_of(basis).in_words("km²")), ()
+        return (
+            say("closed", year=year, m2=f"{last.closing:,}", km2=km2(last.closing)),
+            *_fit(basis, say),
+        ), ()
     return (), ()
+
+
+def _found(basis: Basis, say: Phrases) -> tuple[tuple[str, ...], tuple[Table, ...]]:
+    year, first = basis.ledgers[0]
+    opened = say("opened", year=year, m2=f"{first.opening:,}", km2=km2(first.opening))
+    rows = tuple((str(year), line.found + line.reopened) for year, line in basis.ledgers)
+    table = Table(say("found_caption"), (say("col_year"), say("col_found")), rows)
+    return (opened, say("reach", day=say.day(basis.in_force))), (table,)
+
+
+def _fit(basis: Basis, say: Phrases) -> tuple[str, ...]:
+    """Whether the plan fits, in one or two sentences."""
+    fit = fit_of(basis)
+    left = number(fit.left)
+    if fit.left == 0:
+        return (say("nothing_left"),)
+    if fit.years is None:
+        return (say("no_output", left=left),)
+    told = {
+        "left": left,
+        "output": number(fit.output),
+        "years": number(fit.years),
+        "asked": number(fit.asked),
+    }
+    words = [say("fits" if fit.fits else "does_not_fit", **told)]
+    if fit.quickest is not None and fit.slowest is not None and fit.least != fit.most:
+        words.append(say("range", quickest=number(fit.quickest), slowest=number(fit.slowest)))
+    return tuple(words)
 
 
 def km2(m2: float) -> str:

@@ -19,6 +19,7 @@ from importlib.resources import files
 from typing import Any
 
 from fadeout.errors import InputRefused, Problem
+from fadeout.exchange.documents import LABELS
 from fadeout.treaty.dates import say
 
 LANGUAGES = ("en", "fr")
@@ -84,6 +85,18 @@ def phrases(catalogue: str, lang: str = ORIGINAL) -> Phrases:
         else frozenset()
     )
     return Phrases(lang, {key: str(entry[lang]) for key, entry in table.items()}, unreviewed)
+
+
+def labels(lang: str) -> dict[str, str]:
+    """The words that writers of documents add, in a language.
+
+    Examples
+    --------
+    >>> labels("fr")["withheld"]
+    'non communiqué'
+    """
+    say = phrases("article7", lang)
+    return {name: say.texts[f"label_{name}"] for name in LABELS}
 
 
 def read(catalogue: str) -> dict[str, dict[str, Any]]:
