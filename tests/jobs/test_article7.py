@@ -188,6 +188,22 @@ def test_technical_characteristics_are_never_written_here(store: Store, tmp_path
     assert form.tables == ()
 
 
+def test_an_attachment_is_told_by_its_digest_and_who_may_see_it(store: Store, tmp_path: Path) -> None:
+    put(
+        store,
+        record("document", "D-1", title="Filing", file="filing.pdf", sha256="ab" * 32, sensitivity="exact"),
+    )
+    answers = tmp_path / "answers.toml"
+    answers.write_text('[C]\nfiling = "document:D-1"\n', encoding="utf-8")
+    (form,) = (
+        one for one in draft(store, tmp_path / "out", answers=answers).document.sections if one.key == "C"
+    )
+    assert f"filing.pdf, SHA-256 {'ab' * 32} (exact)" in form.paragraphs[-1]
+    answers.write_text('[C]\nfiling = "document:D-9"\n', encoding="utf-8")
+    with pytest.raises(InputRefused, match="no document 'D-9'"):
+        draft(store, tmp_path / "other", answers=answers)
+
+
 # --- persons ----------------------------------------------------------------------------------------------------------
 
 

@@ -92,7 +92,7 @@ def state(name: State, as_of: AsOf = None, store: Kept = "", as_json: AsJson = F
     for one in duties:
         due = say(one.due) if one.due else "no day"
         print(f"{one.title} (Article {one.article}): {one.state}, {due}")
-        for line in (one.rule, one.arithmetic, one.remark, _unread(one)):
+        for line in (one.rule, one.arithmetic, one.remark, _warned(one, day), _unread(one)):
             if line:
                 print(f"    {line}")
     print(f"{said}\n" if (said := pace(registry, code, day)) else "")
@@ -578,6 +578,13 @@ def _duty(state: str, duty: Duty) -> dict[str, Any]:
         "warnings": [day.isoformat() for day in duty.warnings],
         "inputs": dict(duty.inputs),
     }
+
+
+def _warned(duty: Duty, today: date) -> str:
+    from fadeout.treaty.dates import say
+
+    ahead = [say(day) for day in duty.warnings if day >= today]
+    return f"Warnings: {', '.join(ahead)}." if ahead and duty.state == "open" else ""
 
 
 def _unread(duty: Duty) -> str:

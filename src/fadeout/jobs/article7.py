@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from fadeout.treaty.article7 import Area, Gathered, Report, Session
 from fadeout.treaty.article7_answers import Answers
 
 NAME = "article7"
+DOCUMENT = "document:"  # how an answer names a document of the store
 PEOPLE = ("women", "men", "girls", "boys", "with_disability")
 VICTIMS_BY = ("sex", "age_group")  # one table of people only: two could be held against each other
 
@@ -60,6 +61,7 @@ def draft(store: Store, request: Request, *, now: datetime) -> Report:
     made_at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     given = [path for path in (request.answers, request.last_year) if path is not None]
     with runs.folder(request.out, inputs=given) as folder:
+        answers = _with_attachment(store, answers, request.who)
         report = article7.build(gather(store, request), answers, before, made_at, lang=request.lang)
         document_files.write(report.document, folder, NAME, paper=request.paper, more=report.kept)
         runs.seal(made_at, None, folder)
@@ -80,6 +82,21 @@ def _answers(path: Path | None) -> Answers:
         return Answers()
     forms = article7.form_set().forms
     return article7_answers.read(_bytes(path), path.name, forms, article7.LINES)
+
+
+def _with_attachment(store: Store, answers: Answers, who: str) -> Answers:
+    """Form C may name a document of the store: told are its file and digest, and who may see it; never its contents."""
+    given = answers.of("C")
+    if not given.filing.startswith(DOCUMENT):
+        return answers
+    id = given.filing.removeprefix(DOCUMENT).strip()
+    found = store.get("document", id, Viewer(who, "manager"))
+    if found is None:
+        message = f"form C: there is no document '{id}' in the store"
+        raise InputRefused([Problem("article7.answers", message, "record it, or give a link")])
+    named = found.values.get("file") or found.values.get("title") or id
+    words = f"{named}, SHA-256 {found.values.get('sha256')} ({found.values.get('sensitivity')})"
+    return Answers({**answers.forms, "C": replace(given, filing=words)})
 
 
 def _bytes(path: Path) -> bytes:
