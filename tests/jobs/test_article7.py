@@ -25,8 +25,8 @@ from fadeout.records import access_log
 from fadeout.records.access import Viewer
 from fadeout.records.record import Record
 from fadeout.records.store import Store, create_store
-from fadeout.treaty import article7
 from fadeout.treaty.article7 import Report
+from fadeout.treaty.article7_found import LINES
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
 MAPS = Path(__file__).resolve().parents[2] / "docs/how-to/maps"
@@ -89,7 +89,7 @@ def failed(report: Report) -> list[str]:
 def test_the_area_form_holds_the_ledger_to_the_square_metre(store: Store, tmp_path: Path) -> None:
     report = draft(store, tmp_path / "out")
     total = land_release.ledger(store, date(2025, 1, 1), date(2025, 12, 31), "a").total
-    assert [m2 for _, m2 in table(report, "F")] == [getattr(total, name) for name in article7.LINES]
+    assert [m2 for _, m2 in table(report, "F")] == [getattr(total, name) for name in LINES]
     assert total.cleared > 0
     assert total.found > 0
     assert report.passed
@@ -99,7 +99,7 @@ def test_the_area_form_holds_the_ledger_to_the_square_metre(store: Store, tmp_pa
 def test_every_figure_names_the_records_behind_it(store: Store, tmp_path: Path) -> None:
     report = draft(store, tmp_path / "out")
     (form,) = (one for one in report.document.sections if one.key == "F")
-    behind = dict(zip(article7.LINES, form.tables[0].records, strict=True))
+    behind = dict(zip(LINES, form.tables[0].records, strict=True))
     assert behind["opening"] == ("CHA-1",)
     assert behind["found"] == ("SHA-2",)
     assert behind["cleared"] == ("CHA-1", "R-1")
@@ -440,7 +440,7 @@ def test_the_draft_of_western_bosnia_holds_its_ledger(shared: Path, tmp_path: Pa
     dated(store)
     report = draft(store, tmp_path / "out")
     total = land_release.ledger(store, date(2025, 1, 1), date(2025, 12, 31), "a").total
-    assert [m2 for _, m2 in table(report, "F")] == [getattr(total, name) for name in article7.LINES]
+    assert [m2 for _, m2 in table(report, "F")] == [getattr(total, name) for name in LINES]
     assert total.cleared > 0
     assert sum(row[-1] for row in table(report, "F", 2)) == total.closing
     assert [one.passed for one in report.checks] == [True, True, False, True, True]  # no risk education there

@@ -1,7 +1,7 @@
-"""The commands of the public registry: states, deadlines, transfers, use, munition types, its check and its calendar.
+"""The commands that ask the public registry: states, deadlines, transfers, use, contamination, munition types.
 
 Reads   the command line
-Gives   tables on stdout (JSON with --json), files, an exit code
+Gives   tables on stdout (JSON with --json), an exit code
 Knows   nothing of rules; heavy imports stand inside the commands
 Start   at `state`
 """
@@ -10,39 +10,22 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import date, datetime
-from pathlib import Path
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fadeout.cli.options import examples, now, person
-from fadeout.cli.store_options import AsJson, DryRun, Who, Why, opened, print_json, print_table
+from fadeout.cli.options import examples
+from fadeout.cli.registry_options import AsOf, Kept, code_of, day_of, registry_app, registry_of
+from fadeout.cli.store_options import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
     from fadeout.records.claims import Claim, Registry
     from fadeout.treaty.obligations import Duty
 
 app = typer.Typer()
-registry_app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="The public registry of the Convention on Cluster Munitions: every statement a claim with its source.",
-)
 app.add_typer(registry_app, name="registry")
 
-Kept = Annotated[
-    str,
-    typer.Option(
-        "--store",
-        envvar="FADEOUT_STORE",
-        metavar="STORE",
-        help="Ask the registry that a store keeps; the shipped one if not given.",
-    ),
-]
-AsOf = Annotated[
-    str | None, typer.Option("--as-of", metavar="DATE", help="As it stood on a day; today if not given.")
-]
 State = Annotated[str, typer.Argument(metavar="STATE", help="A state: its code, such as LAO, or its name.")]
 WORDS = {
     "party": "State Party",
@@ -68,7 +51,7 @@ def state(name: State, as_of: AsOf = None, store: Kept = "", as_json: AsJson = F
     from fadeout.treaty.dates import say
     from fadeout.treaty.state_facts import duties_of, pace
 
-    registry, day = _registry(store), _day(as_of)
+    registry, day = registry_of(store), day_of(as_of)
     code = treaty.find(registry, name)
     if code is None:
         raise InputRefused([treaty.unknown_state(registry, name)])
@@ -117,7 +100,7 @@ def states(
     from fadeout.treaty import registry as treaty
     from fadeout.treaty.dates import say
 
-    registry, day = _registry(store), _day(as_of)
+    registry, day = registry_of(store), day_of(as_of)
     found = treaty.states(registry, day, status)
     count = treaty.counts(registry, day)
     rows = [
@@ -168,7 +151,7 @@ def deadlines(
     from fadeout.treaty import obligations
     from fadeout.treaty.dates import say
 
-    registry, day = _registry(store), _day(as_of)
+    registry, day = registry_of(store), day_of(as_of)
     due, apart = obligations.within(_duties(registry, state, day), day, _months(within))
     if as_json:
         told = {"due": [_duty(s, d) for s, d in due], "passed_or_unknown": [_duty(s, d) for s, d in apart]}
@@ -196,7 +179,7 @@ def transfers(store: Kept = "", as_json: AsJson = False) -> None:
     """List documented and alleged transfers, each as reported by whom."""
     from fadeout.treaty import registry as treaty
 
-    registry = _registry(store)
+    registry = registry_of(store)
     _print_claims(
         registry, treaty.transfers(registry), {"subject": "from", "other": "to", "value": "what"}, as_json
     )
@@ -213,8 +196,8 @@ def use(
     """List documented and alleged use, each as reported by whom, with how sure that is."""
     from fadeout.treaty import registry as treaty
 
-    registry = _registry(store)
-    place = _code(registry, state) if state else ""
+    registry = registry_of(store)
+    place = code_of(registry, state) if state else ""
     names = {"subject": "where", "other": "reported_of", "value": "what"}
     _print_claims(registry, treaty.uses(registry, place), names, as_json)
 
@@ -224,7 +207,7 @@ def contamination(store: Kept = "", as_json: AsJson = False) -> None:
     """List what is said of contaminated states and areas, inside and outside the Convention."""
     from fadeout.treaty import registry as treaty
 
-    registry = _registry(store)
+    registry = registry_of(store)
     claims = tuple(one for said in treaty.contamination(registry).values() for one in said)
     _print_claims(registry, claims, {"subject": "where", "value": "km2_or_words"}, as_json)
 
@@ -238,7 +221,7 @@ def munitions(store: Kept = "", as_json: AsJson = False) -> None:
     from fadeout.records.munition_items import items_of, types_of
     from fadeout.treaty import registry as treaty
 
-    registry = _registry(store)
+    registry = registry_of(store)
     types = types_of(registry)
     if as_json:
         rows = [
@@ -277,185 +260,7 @@ def munitions(store: Kept = "", as_json: AsJson = False) -> None:
     print(f"Shares of submunitions, by kind of claim. {UNREAD}", file=sys.stderr)
 
 
-@registry_app.command(
-    "check", epilog=examples("fadeout registry check", "fadeout registry check my-registry/")
-)
-def check(
-    folder: Annotated[
-        Path | None, typer.Argument(metavar="FOLDER", help="Registry tables; the shipped ones if not given.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check the tables of a registry: every fault of every row, with the file and the row."""
-    from fadeout.jobs import registry as job
-
-    found = job.check(folder)
-    unread = sum(not one.verified for one in found.claims)
-    if as_json:
-        print_json({"claims": len(found.claims), "unverified": unread, "sources": len(found.sources)})
-        return
-    print(
-        f"{len(found.claims)} claims of {len(found.sources)} sources on {len(found.subjects)} states and areas and "
-        f"{len(found.munitions)} munition types: all sound. {unread} of the claims are unverified."
-    )
-
-
-@registry_app.command(
-    "load",
-    epilog=examples(
-        "fadeout registry load --store north.gpkg", "fadeout registry load my-claims/ --store north.gpkg"
-    ),
-    short_help="Put the registry into a store, where claims are edited as versions.",
-)
-def load(
-    store: Annotated[
-        str,
-        typer.Option("--store", envvar="FADEOUT_STORE", metavar="STORE", help="The store to put it into."),
-    ],
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="Folders or tables; the shipped ones if not given."),
-    ] = None,
-    who: Who = "",
-    why: Why = "",
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """Put claims and their sources into a store as one change, all of them or none; run again, nothing changes.
-
-    What the store holds and the tables do not name stays as it is. Then use --store with the other commands, and
-    history, undo and records show with the kinds claim and claim_source.
-    """
-    from fadeout.jobs import registry as job
-    from fadeout.records.access import Viewer
-
-    put = job.load(opened(store), paths or (), Viewer(person(who), "manager"), why=why, dry_run=dry_run)
-    rows = [
-        {"kind": kind, "new": one.new, "changed": one.changed, "same": one.same} for kind, one in put.items()
-    ]
-    if as_json:
-        print_json(rows)
-        return
-    print_table(rows, "")
-    if dry_run:
-        print("Nothing was stored: --dry-run.", file=sys.stderr)
-
-
-@registry_app.command(
-    "publish",
-    epilog=examples(
-        "fadeout registry publish --out registry-site",
-        "fadeout registry publish --store north.gpkg --out site",
-    ),
-    short_help="Write the registry as pages that need no server: a page for each state, maps, files, a feed.",
-)
-def publish(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the pages.")],
-    as_of: AsOf = None,
-    authority: Annotated[
-        str,
-        typer.Option(
-            "--authority",
-            metavar="NAME,YEAR",
-            help="Begins the ids of the feed: a name that you own, and since when.",
-        ),
-    ] = "fadeout,2026",
-    store: Kept = "",
-    as_json: AsJson = False,
-) -> None:
-    """Write pages and files that work offline: open index.html. Needs ./run extras; without npm there is no map."""
-    from fadeout.jobs import registry_pages as job
-
-    registry, now_ = _registry(store), now()
-    made = job.publish(
-        registry, out, now_, changed=_changes(registry, store, now_), authority=authority, as_of=_day(as_of)
-    )
-    if as_json:
-        print_json({"pages": made.pages, "without_shape": made.without_shape, "mapped": made.mapped})
-        return
-    print(f"{made.pages} pages in {out}: open {out / 'index.html'}.")
-    if not made.mapped:
-        print(
-            "There is no map: shapes of countries are not installed (./run extras, with npm).",
-            file=sys.stderr,
-        )
-    elif made.without_shape:
-        print(f"Without a shape at this scale: {', '.join(made.without_shape)}.", file=sys.stderr)
-
-
-@registry_app.command(
-    "export",
-    epilog=examples("fadeout registry export registry.json", "fadeout registry export tables --format csv"),
-)
-def export(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; a folder for csv.")],
-    format: Annotated[
-        str,
-        typer.Option(
-            "--format", metavar="FORMAT", help="csv, json, jsonld, geojson or atom; by the name if not given."
-        ),
-    ] = "",
-    store: Kept = "",
-) -> None:
-    """Write the registry as CSV tables, JSON, JSON-LD (schema.org), GeoJSON with country shapes, or an Atom feed."""
-    from fadeout.jobs import registry_pages as job
-
-    registry, now_ = _registry(store), now()
-    job.export(
-        registry, out, format or out.suffix.lstrip(".") or "csv", now_, _changes(registry, store, now_)
-    )
-    print(f"{len(registry.claims)} claims in {out}.")
-
-
-@registry_app.command(
-    "calendar",
-    epilog=examples(
-        "fadeout registry calendar deadlines.ics", "fadeout registry calendar lao.ics --state LAO"
-    ),
-)
-def calendar(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="The .ics file to write.")],
-    state: Annotated[str, typer.Option("--state", metavar="STATE", help="Of one state alone.")] = "",
-    as_of: AsOf = None,
-    store: Kept = "",
-) -> None:
-    """Write deadlines to come as a calendar (ICS): how each is worked out, and reminders 18, 12 and 9 months ahead."""
-    from fadeout.jobs import registry_pages as job
-
-    registry = _registry(store)
-    made = job.calendar(registry, _day(as_of), now(), _code(registry, state) if state else "")
-    job.put_file(out, made)
-    print(f"{made.count(b'BEGIN:VEVENT')} deadlines in {out}.")
-
-
 # --- what they share -------------------------------------------------------------------------------------------------
-
-
-def _registry(store: str) -> Registry:
-    from fadeout.jobs import registry as job
-    from fadeout.records.access import Viewer
-
-    return job.registry_of(opened(store) if store else None, Viewer(person(), "public"))
-
-
-def _changes(registry: Registry, store: str, at: datetime) -> list[tuple[Claim, datetime, str]]:
-    """The changes that a feed tells: of a store, every version; of the shipped registry, that it was recorded."""
-    from fadeout.jobs import registry as job
-    from fadeout.jobs import registry_pages
-    from fadeout.records.access import Viewer
-
-    if store:
-        return job.changes_of(opened(store), Viewer(person(), "public"))
-    return registry_pages.shipped_changes(registry, at)
-
-
-def _day(text: str | None) -> date:
-    if not text:
-        return now().date()  # type: ignore[no-any-return]
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is no day such as 2024-06-01", param_hint="--as-of") from None
 
 
 def _months(text: str) -> int:
@@ -465,22 +270,12 @@ def _months(text: str) -> int:
     return int(found[1]) * (12 if found[2] == "y" else 1)
 
 
-def _code(registry: Registry, name: str) -> str:
-    from fadeout.errors import InputRefused
-    from fadeout.treaty import registry as treaty
-
-    code = treaty.find(registry, name)
-    if code is None:
-        raise InputRefused([treaty.unknown_state(registry, name)])
-    return code
-
-
 def _duties(registry: Registry, state: str, day: date) -> dict[str, tuple[Duty, ...]]:
     from fadeout.treaty.state_facts import all_duties, duties_of
 
     if not state:
         return all_duties(registry, day)
-    code = _code(registry, state)
+    code = code_of(registry, state)
     return {code: duties_of(registry, code, day)}
 
 

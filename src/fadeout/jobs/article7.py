@@ -24,8 +24,9 @@ from fadeout.records.counts import Counts, counts
 from fadeout.records.record import Record
 from fadeout.records.store import Store
 from fadeout.treaty import article7, article7_answers, registry
-from fadeout.treaty.article7 import Area, Gathered, Report, Session
+from fadeout.treaty.article7 import Report
 from fadeout.treaty.article7_answers import Answers
+from fadeout.treaty.article7_found import LINES, Area, Gathered, Session, coarse, year_of
 
 NAME = "article7"
 DOCUMENT = "document:"  # how an answer names a document of the store
@@ -81,7 +82,7 @@ def _answers(path: Path | None) -> Answers:
     if path is None:
         return Answers()
     forms = article7.form_set().forms
-    return article7_answers.read(_bytes(path), path.name, forms, article7.LINES)
+    return article7_answers.read(_bytes(path), path.name, forms, LINES)
 
 
 def _with_attachment(store: Store, answers: Answers, who: str) -> Answers:
@@ -149,14 +150,10 @@ def gather(store: Store, request: Request) -> Gathered:
     ledger = land_release.ledger(store, start, end, request.who)
     areas = list(store.all("hazardous_area", viewer))
     destroyed = [
-        one
-        for one in store.all("item_destroyed", viewer)
-        if article7.year_of(one.values.get("destroyed_on")) == year
+        one for one in store.all("item_destroyed", viewer) if year_of(one.values.get("destroyed_on")) == year
     ]
     sessions = [
-        one
-        for one in store.all("eore_session", viewer)
-        if article7.year_of(one.values.get("held_on")) == year
+        one for one in store.all("eore_session", viewer) if year_of(one.values.get("held_on")) == year
     ]
     stamps = {str(stamp) for one in (*areas, *destroyed, *sessions) if (stamp := one.values.get("stamp"))}
     victims, unrecorded = _victims(store, request)
@@ -192,7 +189,7 @@ def _areas(
         yield Area(
             one.id,
             state if state in ("suspected", "confirmed") else "suspected",
-            article7.coarse(middle.x, middle.y) if middle is not None else "",
+            coarse(middle.x, middle.y) if middle is not None else "",
             str(one.values.get("contamination", "")),
             str(one.values.get("opened_on", "")),
         )
@@ -238,7 +235,7 @@ def _victims(store: Store, request: Request) -> tuple[Counts | None, bool]:
     accidents = {
         one.id: _number(one, "killed") + _number(one, "injured")
         for one in store.all("accident", viewer)
-        if article7.year_of(one.values.get("happened_on")) == request.year
+        if year_of(one.values.get("happened_on")) == request.year
     }
     if not accidents:
         return None, False
