@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from shapely.geometry.base import BaseGeometry
 
-from fadeout.jobs.drawing import proposals, write
+from fadeout.jobs.drawing import next_boxes, proposals, write
 from fadeout.jobs.storing import Request, take_in
 from fadeout.records import boxes, places
 from fadeout.records import standard as standards
@@ -68,3 +68,32 @@ def test_nothing_in_the_store_changes_by_drawing(store: Store) -> None:
 
 def test_without_evidence_nothing_is_drawn(tmp_path: Path) -> None:
     assert proposals(create_store(tmp_path / "empty.gpkg"), STANDARD, "a") == []
+
+
+def test_boxes_to_search_next_lie_where_the_search_outward_is_open(store: Store) -> None:
+    """Two boxes of finds, all around them searched but one corner: nothing within one box of a find is open."""
+    middle = boxes.cell_at(107.0, 16.8, SIDE)
+    found = {one.box for one, _ in next_boxes(store, STANDARD, "a")}
+    searched = {
+        boxes.Cell(middle.crs, SIDE, middle.column + i, middle.row + j)
+        for i in range(-2, 3)
+        for j in range(-2, 3)
+    }
+    corner = boxes.Cell(middle.crs, SIDE, middle.column + 2, middle.row + 2)
+    assert not found & (searched - {corner})
+    for one, record in next_boxes(store, STANDARD, "a"):
+        assert "evidence" in one.why
+        assert record.values["state"] == "not_yet"
+
+
+def test_a_box_that_was_only_planned_is_not_taken_for_searched(store: Store, tmp_path: Path) -> None:
+    far = boxes.cell_at(107.2, 16.8, SIDE)
+    with store.change(who="a", why="b") as change:
+        change.put([Record("evidence", "EP-9", {"kind": "item"}, outline(far).centroid)])
+    before = next_boxes(store, STANDARD, "a")
+    assert len(before) >= 8
+    path = tmp_path / "next.gpkg"
+    write([record for _, record in before], path, datetime(2026, 11, 25, tzinfo=UTC))
+    (review,) = take_in(store, Request((path,), "a"), today=date(2026, 11, 25))
+    assert not review.problems
+    assert [one for one, _ in next_boxes(store, STANDARD, "a")] == [one for one, _ in before]

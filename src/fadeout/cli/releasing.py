@@ -126,6 +126,48 @@ def areas_accept(id: AreaArgument, store: Address, who: Who = "", why: Why = "")
 
 
 @areas_app.command(
+    "boxes",
+    epilog=examples(
+        "fadeout areas boxes --standard south-east-asia",
+        "fadeout areas boxes next.gpkg --standard single-strike",
+        codes=STORE_HELP,
+    ),
+)
+def areas_boxes(
+    store: Address,
+    out: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Also write them: .gpkg, .geojson and others.")
+    ] = None,
+    standard: Standard = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the boxes to search next under a national standard: outward from evidence, until the outward stop.
+
+    A box with a find grows to its neighbours until enough boxes behind one another were searched as the standard asks.
+    """
+    from fadeout.jobs import drawing as job
+    from fadeout.records import standard as standards
+
+    found = job.next_boxes(opened(store), standards.load(standard), person())
+    rows = []
+    for n, (box, record) in enumerate(found, 1):
+        assert record.shape is not None
+        middle = record.shape.centroid
+        place = {"lat": round(middle.y, 6), "lon": round(middle.x, 6)}
+        rows.append({"rank": n, "box": record.id, **place, "led_by": box.led_by, "why": box.why})
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(
+            rows, "No box is to be searched next: there is no evidence, or every direction is closed."
+        )
+    if out is not None and found:
+        for lost in job.write([record for _, record in found], out, now()):
+            print(f"Note: {lost}.", file=sys.stderr)
+        print(f"Written to {out}.", file=sys.stderr)
+
+
+@areas_app.command(
     "draw", epilog=examples("fadeout areas draw proposals.gpkg --standard south-east-asia", codes=STORE_HELP)
 )
 def areas_draw(

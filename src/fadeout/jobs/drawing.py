@@ -1,16 +1,17 @@
-"""Areas drawn from boxes with evidence under a national standard, as proposals that a person looks at and takes in.
+"""Areas drawn from boxes with evidence under a national standard, and the boxes to search next, as proposals.
 
 Reads   a store: evidence points, survey boxes, searched ground that is one box
-Gives   proposed hazardous areas and spot tasks as records, each with what it stands on and how its edge is closed
+Gives   proposed hazardous areas and spot tasks as records, each with what it stands on and how its edge is closed;
+        boxes to search next, each with why
 Knows   which records are boxes; the rule is the standard's, the geometry `records.hazardous`
-Start   at `proposals`
+Start   at `proposals`, `next_boxes`
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ from fadeout.exchange.outgoing import content_sha256, outgoing
 from fadeout.exchange.writing import write_records
 from fadeout.records import boxes, hazardous, places
 from fadeout.records.access import Viewer
-from fadeout.records.boxes import Cell, Search, Seen
+from fadeout.records.boxes import BoxState, Cell, NextBox, Search, Seen
 from fadeout.records.catalogue import KINDS
 from fadeout.records.record import Record
 from fadeout.records.standard import Standard
@@ -31,10 +32,31 @@ ONE_BOX = 0.25  # searched ground is one box if its area differs by no more than
 
 def proposals(store: Store, standard: Standard, who: str) -> list[Record]:
     """Draw areas around the boxes with evidence, zone by zone of UTM; nothing in the store changes."""
+    return [one for states in _states(store, standard, who) for one in _drawn(states, standard)]
+
+
+def next_boxes(store: Store, standard: Standard, who: str) -> list[tuple[NextBox, Record]]:
+    """Boxes to search next by the standard's growth and outward stop, each as a record of a box not yet searched."""
+    return [
+        (one, _planned(one, standard))
+        for states in _states(store, standard, who)
+        for one in boxes.next_boxes(states, standard)
+    ]
+
+
+def _planned(one: NextBox, standard: Standard) -> Record:
+    shape = places.move([one.box.square], one.box.crs, places.WGS84)[0]
+    return Record("box", one.box.id, {"state": "not_yet", "remark": f"{one.why}; {standard.label}"}, shape)
+
+
+def _states(store: Store, standard: Standard, who: str) -> Iterator[dict[Cell, BoxState]]:
+    """The state of every box with a search or evidence, zone by zone of UTM."""
     viewer = Viewer(who, "manager")
     searches: dict[str, dict[Cell, list[Search]]] = defaultdict(lambda: defaultdict(list))
     for record in _one_box(store, viewer, standard):
         assert record.shape is not None
+        if record.values.get("state") == "not_yet":
+            continue  # planned, not searched
         centre = record.shape.centroid
         cell = boxes.cell_at(centre.x, centre.y, standard.box_side_m)
         searches[cell.crs][cell].append(Search.of(record))
@@ -42,11 +64,9 @@ def proposals(store: Store, standard: Standard, who: str) -> list[Record]:
     for record in store.all("evidence", viewer):
         if record.shape is not None:
             points[places.metric_crs(record.shape.centroid.x, record.shape.centroid.y)].append(record)
-    found = []
     for crs in sorted({*searches, *points}):
-        seen = boxes.by_cell(points.get(crs, ()), standard.box_side_m, crs)
-        found += _drawn(searches.get(crs, {}), _flagged(seen, points.get(crs, ())), standard)
-    return found
+        seen = _flagged(boxes.by_cell(points.get(crs, ()), standard.box_side_m, crs), points.get(crs, ()))
+        yield boxes.states_of(searches.get(crs, {}), seen, standard)
 
 
 def write(drawn: Sequence[Record], path: Path, now: datetime) -> list[str]:
@@ -79,10 +99,7 @@ def _flagged(seen: dict[Cell, list[Seen]], points: Iterable[Record]) -> dict[Cel
     return {cell: [Seen(one.id, one.kind, one.id in others) for one in some] for cell, some in seen.items()}
 
 
-def _drawn(
-    searches: dict[Cell, list[Search]], seen: dict[Cell, list[Seen]], standard: Standard
-) -> list[Record]:
-    states = boxes.states_of(searches, seen, standard)
+def _drawn(states: Mapping[Cell, BoxState], standard: Standard) -> list[Record]:
     clear = hazardous.clear_ground(states)
     made = []
     for area in hazardous.draw(states, standard):
