@@ -29,6 +29,27 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
+def test_a_rehearsal_makes_no_key_and_no_key_file(tmp_path: Path) -> None:
+    made = create_store(tmp_path / "new.gpkg")
+    path = tmp_path / "victims.csv"
+    path.write_text(ROWS, encoding="utf-8")
+    (review,) = take_in(made, Request((path,), "a", dry_run=True), today=date(2026, 11, 25))
+    assert (review.problems, review.put.new) == ([], 1)
+    assert not victims.key_file(made).exists()
+
+
+def test_a_rehearsal_beside_persons_adds_no_key_and_tells_what_would_change(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "later").mkdir()
+    path = tmp_path / "later/victims.csv"
+    path.write_text(ROWS + "V-2,Another Person,By the well,male,18_59,person,\n", encoding="utf-8")
+    before = victims.keys_of(store).persons()
+    (review,) = take_in(store, Request((path,), "a", dry_run=True), today=date(2026, 11, 25))
+    assert (review.put.same, review.put.new) == (1, 1)
+    assert victims.keys_of(store).persons() == before
+
+
 def everything(folder: Path) -> bytes:
     return b"".join(
         path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".csv"

@@ -34,7 +34,7 @@ from fadeout.records import standard as standards
 from fadeout.records.catalogue import KINDS
 from fadeout.records.changing import NEW, WITHDRAWN, Change, Put, from_body
 from fadeout.records.checking import SHAPES
-from fadeout.records.keys import KeyStore
+from fadeout.records.key_rehearsal import Sealing
 from fadeout.records.reading import Version
 from fadeout.records.record import Record
 from fadeout.records.store import Store
@@ -234,9 +234,10 @@ class _Intake:
         return len(taken.records)
 
     @cached_property
-    def keys(self) -> KeyStore:
-        """The key file of persons, opened and held against the store once a file."""
-        return victims.keys_of(self.store, self.request.keys, self.request.master)
+    def keys(self) -> Sealing:
+        """The key file of persons, opened and held against the store once a file; a rehearsal writes nothing in it."""
+        open_keys = victims.rehearsal_keys if self.request.dry_run else victims.keys_of
+        return open_keys(self.store, self.request.keys, self.request.master)
 
     def put(self, taken: Taken) -> None:
         """Store records, persons sealed first, and note what is new in them."""

@@ -20,6 +20,7 @@ from fadeout.records import access_log, persons, reading
 from fadeout.records.access import Viewer
 from fadeout.records.catalogue import KINDS, RESTRICTED
 from fadeout.records.counts import counts
+from fadeout.records.key_rehearsal import Rehearsal, Sealing
 from fadeout.records.keys import KeyStore, create_keys, open_keys
 from fadeout.records.record import Record
 from fadeout.records.store import Store
@@ -60,7 +61,13 @@ def keys_of(store: Store, named: Path | None = None, master: bytes | None = None
     return keys
 
 
-def sealed(keys: KeyStore, records: Sequence[Record]) -> list[Record]:
+def rehearsal_keys(store: Store, named: Path | None = None, master: bytes | None = None) -> Rehearsal:
+    """The keys that a rehearsal of an intake seals with: no key file is made, and no key is written into one."""
+    there = key_file(store, named).exists() or any(store.ids(kind) for kind in PERSONS)
+    return Rehearsal(keys_of(store, named, master) if there else None)
+
+
+def sealed(keys: Sealing, records: Sequence[Record]) -> list[Record]:
     """Records of persons with all that is personal encrypted."""
     return persons.seal_all(keys, records)
 

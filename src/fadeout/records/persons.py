@@ -37,6 +37,7 @@ from fadeout.records.catalogue import KINDS, RESTRICTED
 from fadeout.records.checking import FREE_TEXT, SEALED, UNPRINTABLE
 from fadeout.records.key_copies import NotReached, forget_in
 from fadeout.records.key_file import NONCE_BYTES, Tombstone
+from fadeout.records.key_rehearsal import Sealing
 from fadeout.records.keys import KeyStore, shown, was_erased
 from fadeout.records.record import Plain, Record, plain
 
@@ -75,12 +76,12 @@ def personal_fields(kind: str) -> tuple[str, ...]:
 # ---- seal and unseal ------------------------------------------------------------------------------------------------
 
 
-def seal(keys: KeyStore, record: Record) -> Record:
+def seal(keys: Sealing, record: Record) -> Record:
     """Give a record with its personal values encrypted, for the store; the person gets a key if there is none yet."""
     return seal_all(keys, [record])[0]
 
 
-def seal_all(keys: KeyStore, records: Sequence[Record]) -> list[Record]:
+def seal_all(keys: Sealing, records: Sequence[Record]) -> list[Record]:
     """Seal records, in their order. What is sealed already passes if it opens with the person's key.
 
     Keys are stored before anything is given: if the records are never stored, a key without use stays (`unused`).
