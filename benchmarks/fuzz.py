@@ -27,7 +27,10 @@ def main() -> int:
     asked = parser.parse_args()
     broken = 0
     with tempfile.TemporaryDirectory() as name:
-        for form, good in fuzzing.seeds(Path(name) / "good").items():
+        seeds = fuzzing.seeds(Path(name) / "good")
+        if strange := set(asked.formats or ()) - seeds.keys():
+            parser.error(f"there is no format {', '.join(sorted(strange))}; take of {', '.join(seeds)}")
+        for form, good in seeds.items():
             if asked.formats and form not in asked.formats:
                 continue
             begun = time.perf_counter()
