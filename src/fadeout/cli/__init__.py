@@ -13,7 +13,16 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from fadeout.cli import assessing, looking, people, publishing, registry, releasing, reporting, storing
+from fadeout.cli import (
+    assessing,
+    looking,
+    people,
+    registry,
+    registry_publishing,
+    releasing,
+    reporting,
+    storing,
+)
 from fadeout.cli.options import STOPPED
 from fadeout.errors import FadeoutError
 
@@ -39,7 +48,7 @@ app.add_typer(looking.app)
 app.add_typer(releasing.app)
 app.add_typer(people.app)
 app.add_typer(registry.app)
-app.add_typer(publishing.app)
+app.add_typer(registry_publishing.app)
 app.add_typer(reporting.app)
 
 
