@@ -242,6 +242,88 @@ def test_nobody_is_called_overdue_on_an_extension_that_was_not_verified() -> Non
     assert by_key(party(date(2013, 3, 26), clearance=read))["article4"].state == "overdue"
 
 
+@pytest.mark.parametrize("recalled", ["deposit", "in_force"])
+def test_nobody_is_called_overdue_on_a_deposit_or_entry_into_force_that_was_not_read(recalled: str) -> None:
+    war = (Hostilities("the war", date(2014, 1, 1)),)
+    reported = frozenset({2012})
+    read = by_key(party(date(2010, 11, 5), hostilities=war, reported=reported))
+    told = by_key(party(date(2010, 11, 5), hostilities=war, reported=reported, unverified=(recalled,)))
+    for key in ("article3", "article4", "article4_new", "article7_first", "article7_missed"):
+        assert (read[key].state, told[key].state) == ("overdue", "unknown"), key
+    assert "unverified" in told["article4"].remark
+    assert "unverified" in told["article4_new"].remark
+
+
+def test_an_unread_signature_takes_nothing_from_a_deadline_that_passed() -> None:
+    assert by_key(party(date(2010, 11, 5), unverified=("signature",)))["article4"].state == "overdue"
+
+
+def test_hostilities_that_ended_before_entry_into_force_left_old_remnants() -> None:
+    before = party(date(2010, 11, 5), hostilities=(Hostilities("the war", date(2006, 8, 14)),))
+    duty = by_key(before)["article4_new"]
+    assert (duty.state, duty.due, duty.warnings) == ("none", None, ())
+    assert "4(1)(a)" in duty.remark
+    on_the_day = party(date(2010, 11, 5), hostilities=(Hostilities("the war", date(2011, 5, 1)),))
+    assert by_key(on_the_day)["article4_new"].due == date(2021, 5, 1)
+
+
+def test_each_of_two_hostilities_has_a_duty_under_a_key_of_its_own() -> None:
+    both = (Hostilities("the first", date(2024, 1, 1)), Hostilities("the second"))
+    found = by_key(party(date(2010, 11, 5), hostilities=both))
+    assert (found["article4_new"].due, found["article4_new"].state) == (date(2034, 1, 1), "open")
+    assert (found["article4_new_2"].due, found["article4_new_2"].state) == (None, "unknown")
+
+
+def test_a_party_whose_deposit_is_not_known_is_not_said_to_owe_nothing() -> None:
+    (duty,) = duties(Facts("XXX", "party"), TODAY)
+    assert (duty.state, duty.due) == ("unknown", None)
+    assert "not known here" in duty.arithmetic
+
+
+def test_a_state_that_left_on_an_unknown_day_is_not_said_never_to_have_joined() -> None:
+    (duty,) = duties(Facts("XXX", "withdrawn", date(2011, 3, 24)), TODAY)
+    assert duty.state == "none"
+    assert duty.arithmetic.startswith("It left on a day not known here")
+
+
+def test_what_falls_after_a_withdrawal_takes_effect_is_not_owed_unless_a_conflict_may_hold_it() -> None:
+    leaving = {"notice": date(2024, 9, 6), "first_yearly": 2012}
+    today = date(2025, 1, 1)
+    out = by_key(party(date(2011, 3, 24), **leaving), today)
+    assert out["article7_yearly"].due == date(2025, 4, 30)
+    assert out["article7_yearly"].state == "none"
+    assert "6 Mar 2025" in out["article7_yearly"].remark
+    assert out["article4"].state == "overdue"  # 1 Sep 2021: what was owed before stays told
+    at_war = by_key(party(date(2011, 3, 24), in_conflict=True, **leaving), today)
+    assert at_war["article7_yearly"].state == "open"
+    assert "not before it ends" in at_war["withdrawal"].arithmetic
+
+
+def test_years_without_a_report_are_named_where_reports_are_held() -> None:
+    held = frozenset({0, 2014, 2015, 2017, 2018})
+    duty = by_key(party(date(2013, 5, 14), reported=held), date(2020, 5, 1))["article7_missed"]
+    assert (duty.state, duty.due) == ("overdue", date(2017, 4, 30))
+    assert duty.inputs == {"years not reported on": "2016, 2019"}
+    assert "article7_missed" not in by_key(
+        party(date(2013, 5, 14), reported=held | {2016}), date(2020, 4, 30)
+    )
+    assert "article7_missed" not in by_key(party(date(2013, 5, 14)), date(2020, 5, 1))
+
+
+def test_an_extension_that_moves_nothing_is_said_to_and_no_deadline_goes_back() -> None:
+    work = Work((Extension(date(2020, 1, 1)),))
+    duty = by_key(party(date(2010, 11, 5), clearance=work))["article4"]
+    assert duty.due == date(2021, 5, 1)
+    assert duty.arithmetic.endswith("an extension to 1 Jan 2020 moves nothing, as that is no later")
+
+
+def test_an_extension_to_the_middle_of_a_month_is_not_called_whole_months() -> None:
+    work = Work((Extension(date(2021, 5, 20)),))
+    duty = by_key(party(date(2010, 11, 5), clearance=work))["article4"]
+    assert duty.due == date(2021, 5, 20)
+    assert duty.arithmetic.endswith("; extension to 20 May 2021, no whole number of months")
+
+
 def test_reports_are_open_until_30_april_and_overdue_only_where_reports_are_known() -> None:
     deposit = date(2013, 5, 14)
     assert by_key(party(deposit), date(2026, 4, 30))["article7_yearly"].due == date(2026, 4, 30)

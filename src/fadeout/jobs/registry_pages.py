@@ -220,7 +220,7 @@ class _Site:
             }
             for code, duties in self.owed.items()
             for duty in duties
-            if duty.key in ("article3", "article4", "article4_new") and duty.state not in ("done", "none")
+            if duty.key.startswith(("article3", "article4")) and duty.state not in ("done", "none")
         ]
         rows.sort(key=lambda row: (row["day"] or "9999", row["name"]))
         self.table("deadlines", rows)

@@ -14,13 +14,15 @@ and that is said.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from fadeout.treaty import dates
 from fadeout.treaty.dates import say
 
 OPEN, DONE, OVERDUE, UNKNOWN, NO_DUTY = "open", "done", "overdue", "unknown", "none"
+COUNTED_FROM = ("deposit", "in_force")  # the dates of `Facts.unverified` that every deadline is counted from
+WORDS = {"deposit": "deposit", "in_force": "entry into force"}
 
 
 @dataclass(frozen=True)
@@ -104,22 +106,44 @@ def duties(facts: Facts, today: date) -> tuple[Duty, ...]:
     >>> duties(Facts("KEN", "signatory"), date(2026, 11, 25))[0].state
     'none'
     """
-    if facts.status != "party" or facts.deposit is None:
-        return (_no_duty(facts, today),)
+    if facts.status != "party":
+        return (_no_duty(facts),)
+    if facts.deposit is None:
+        return (_no_deposit(),)
     begins = facts.in_force or dates.in_force(facts.deposit)
     found = [_entry(facts, begins, today)]
     found.append(_article_3(facts, begins, today))
     found.append(_article_4(facts, begins, today))
-    found += [_new_remnants(facts, one, begins, today) for one in facts.hostilities]
+    found += _all_new_remnants(facts, begins, today)
     found += _reports(facts, begins, today)
     if facts.notice is not None:
-        found.append(_withdrawal(facts, today))
+        leaving = _withdrawal(facts, today)
+        if not facts.in_conflict:  # in one, nobody knows when it takes effect
+            found = [_unless_it_has_left(duty, leaving) for duty in found]
+        found.append(leaving)
     return tuple(found)
 
 
-def _no_duty(facts: Facts, today: date) -> Duty:
-    if facts.status == "withdrawn" and facts.left_on is not None:
-        words = f"It left on {say(facts.left_on)}: no duty falls after that day; what it owed and did before stays told."
+def _no_deposit() -> Duty:
+    """A party has duties; without the day of its deposit none of their days can be known."""
+    rule = "A State Party has the duties of the Convention; every day is counted from its own deposit."
+    words = "the day of deposit is not known here, so no day can be worked out"
+    inputs = {"deposit": say(None)}
+    return Duty("in_force", "Entry into force", "17", UNKNOWN, None, rule, words, inputs)
+
+
+def _unless_it_has_left(duty: Duty, leaving: Duty) -> Duty:
+    """What would fall due after a withdrawal takes effect is not owed."""
+    if duty.state != OPEN or duty.due is None or leaving.due is None or duty.due < leaving.due:
+        return duty
+    said = f"It would fall after the withdrawal takes effect on {say(leaving.due)}."
+    return replace(duty, state=NO_DUTY, warnings=(), remark=f"{duty.remark} {said}".strip())
+
+
+def _no_duty(facts: Facts) -> Duty:
+    if facts.status == "withdrawn":
+        when = f"on {say(facts.left_on)}" if facts.left_on else "on a day not known here"
+        words = f"It left {when}: no duty falls after that day; what it owed and did before stays told."
         rule = "A withdrawal takes effect six months after the depositary received it, and ends duties from then on."
         return Duty("none", "No duty", "20", NO_DUTY, None, rule, words, {"left on": say(facts.left_on)})
     if facts.status == "signatory":
@@ -199,19 +223,24 @@ def _deadline(
 ) -> Duty:
     due, unread = first, list(facts.unverified)
     for one in sorted(work.extensions, key=lambda one: one.until):
+        if one.until <= due:
+            words += f"; an extension to {say(one.until)}{_granted(one)} moves nothing, as that is no later"
+            continue
         months = months_between(due, one.until)
-        words += f"; + {months} months (extension{_granted(one)}) = {say(one.until)}"
+        whole = dates.months_later(due, months) == one.until
+        moved = f"+ {months} months (extension{_granted(one)}) =" if whole else f"extension{_granted(one)} to"
+        words += f"; {moved} {say(one.until)}{'' if whole else ', no whole number of months'}"
         due = one.until
         if not one.verified:
             unread.append(f"extension to {say(one.until)}")
     remark = ""
     if work.printed is not None and work.printed != first:
         remark = f"Printed as {say(work.printed)}; by the rule it is {say(first)}."
-    state = _state(work, due, today)
+    state = _state(work, due, today, facts.unverified)
     if state == NO_DUTY:
         remark = (remark + " Nothing is known that would have to be done.").strip()
     if state == UNKNOWN:
-        remark = (remark + f" {_why_unknown(work)}").strip()
+        remark = (remark + f" {_why_unknown(work, facts.unverified)}").strip()
     if state == DONE:
         remark = (remark + f" Declared done {_when(work)}; if more is found, the duty stands again.").strip()
     if work.found_again_on is not None and state != DONE:
@@ -223,7 +252,7 @@ def _deadline(
     return Duty(key, title, article, state, due, rule, words, inputs, warned, remark, tuple(unread))
 
 
-def _state(work: Work, due: date, today: date) -> str:
+def _state(work: Work, due: date, today: date, unverified: tuple[str, ...]) -> str:
     again = work.found_again_on
     done = work.done_on is not None or bool(work.done_words)
     if done and (again is None or (work.done_on is not None and again <= work.done_on) or again > today):
@@ -232,15 +261,18 @@ def _state(work: Work, due: date, today: date) -> str:
         return NO_DUTY
     if due >= today:
         return OPEN
-    return UNKNOWN if _why_unknown(work) else OVERDUE
+    return UNKNOWN if _why_unknown(work, unverified) else OVERDUE
 
 
-def _why_unknown(work: Work) -> str:
+def _why_unknown(work: Work, unverified: tuple[str, ...]) -> str:
     """Why a day that has passed does not make a duty overdue: nobody is accused on what was not read."""
     if work.pending:
         return f"The day has passed, but {work.pending}."
     if any(not one.verified for one in work.extensions):
         return "The day has passed, but it rests on an unverified extension, and a later one may not be known here."
+    if recalled := [name for name in COUNTED_FROM if name in unverified]:
+        words = " and ".join(WORDS[name] for name in recalled)
+        return f"The day has passed, but it is counted from an unverified {words}."
     return ""
 
 
@@ -257,23 +289,37 @@ def _granted(one: Extension) -> str:
     return said + ("" if one.verified else ", unverified")
 
 
+def _all_new_remnants(facts: Facts, begins: date, today: date) -> list[Duty]:
+    """One duty for each of the hostilities, each under a key of its own."""
+    found = [_new_remnants(facts, one, begins, today) for one in facts.hostilities]
+    return [duty if n == 1 else replace(duty, key=f"{duty.key}_{n}") for n, duty in enumerate(found, 1)]
+
+
 def _new_remnants(facts: Facts, one: Hostilities, begins: date, today: date) -> Duty:
     rule = (
         "Remnants of hostilities after entry into force are cleared within ten years of the end of those "
         "hostilities."
     )
     key, title = "article4_new", f"Clear what {one.name} left"
+    inputs = {"in force": say(begins), "end of hostilities": say(one.ended_on) if one.ended_on else "not yet"}
+
+    def told(state: str, due: date | None, words: str, remark: str = "") -> Duty:
+        warned = dates.warnings(due) if due and state in (OPEN, OVERDUE) else ()
+        return Duty(key, title, "4(1)(b)", state, due, rule, words, inputs, warned, remark, facts.unverified)
+
     if one.ended_on is None:
         words = f"{one.name} have not ended: the ten years have not begun, and no deadline can be known"
-        inputs = {"in force": say(begins), "end of hostilities": "not yet"}
-        return Duty(key, title, "4(1)(b)", UNKNOWN, None, rule, words, inputs, unverified=facts.unverified)
+        return told(UNKNOWN, None, words)
+    if one.ended_on < begins:
+        words = f"{one.name} ended on {say(one.ended_on)}, before entry into force on {say(begins)}"
+        return told(
+            NO_DUTY, None, words, "What they left lay there at entry into force: see Article 4(1)(a)."
+        )
     due = dates.article_4(one.ended_on)
     words = f"{say(one.ended_on)} (end of {one.name}) + 10 years = {say(due)}"
-    inputs = {"in force": say(begins), "end of hostilities": say(one.ended_on)}
-    state = _state(Work(done_on=facts.clearance.done_on, found_again_on=one.ended_on), due, today)
-    return Duty(
-        key, title, "4(1)(b)", state, due, rule, words, inputs, dates.warnings(due), "", facts.unverified
-    )
+    work = Work(done_on=facts.clearance.done_on, found_again_on=one.ended_on, pending=facts.clearance.pending)
+    state = _state(work, due, today, facts.unverified)
+    return told(state, due, words, _why_unknown(work, facts.unverified) if state == UNKNOWN else "")
 
 
 def _reports(facts: Facts, begins: date, today: date) -> list[Duty]:
@@ -306,6 +352,7 @@ def _reports(facts: Facts, begins: date, today: date) -> list[Duty]:
     )
     return [
         first,
+        *_missed(facts, due, year),
         Duty(
             "article7_yearly",
             f"Yearly transparency report on {year}",
@@ -322,6 +369,24 @@ def _reports(facts: Facts, begins: date, today: date) -> list[Duty]:
     ]
 
 
+def _missed(facts: Facts, first_due: date, year: int) -> list[Duty]:
+    """Years before the one that is due now that no report is held of, where reports are held at all."""
+    missed = [one for one in range(_first_year(facts, first_due), year) if one not in facts.reported]
+    if not facts.reported or not missed:
+        return []
+    years = ", ".join(str(one) for one in missed)
+    due = dates.yearly_report(missed[0])
+    rule = "A report on each calendar year is given by 30 April of the next."
+    words = f"no report is held on {years}; the first of them was due by {say(due)}"
+    title, inputs = "Yearly transparency reports not held", {"years not reported on": years}
+    missing = "article7_missed"
+    if recalled := _why_unknown(Work(), facts.unverified):
+        return [
+            Duty(missing, title, "7(2)", UNKNOWN, due, rule, words, inputs, (), recalled, facts.unverified)
+        ]
+    return [Duty(missing, title, "7(2)", OVERDUE, due, rule, words, inputs, unverified=facts.unverified)]
+
+
 def _first_year(facts: Facts, first_due: date) -> int:
     """The first calendar year to report on: that in which the first report is due, unless set otherwise."""
     return first_due.year if facts.first_yearly is None else facts.first_yearly
@@ -332,7 +397,9 @@ def _reported(year: int, due: date, facts: Facts, today: date) -> str:
         return DONE
     if due >= today:
         return OPEN
-    return OVERDUE if facts.reported else UNKNOWN  # nothing is known of its reports: nobody is accused
+    if not facts.reported or _why_unknown(Work(), facts.unverified):
+        return UNKNOWN  # nothing is known of its reports, or the day was not read: nobody is accused
+    return OVERDUE
 
 
 def _unknown_reports(facts: Facts) -> str:
@@ -351,6 +418,8 @@ def _withdrawal(facts: Facts, today: date) -> Duty:
     if facts.in_conflict and due <= today:
         words += "; an armed conflict goes on, so the day cannot be known"
         return Duty("withdrawal", "Withdrawal", "20(3)", UNKNOWN, None, rule, words, inputs)
+    if facts.in_conflict:
+        words += "; if the armed conflict still goes on then, not before it ends"
     return Duty("withdrawal", "Withdrawal takes effect", "20(3)", OPEN, due, rule, words, inputs)
 
 
