@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fadeout.treaty.plan_fit import plan_fit
+from fadeout.treaty.plan_fit import compared, plan_fit
 
 AREAS = st.floats(0.001, 1e6)
 
@@ -23,6 +23,26 @@ def test_where_nothing_was_released_no_time_is_told() -> None:
     assert fit.years is None
     assert not fit.fits
     assert "no time can be told" in fit.in_words("km²")
+
+
+def test_where_something_was_released_in_few_years_it_is_not_said_that_nothing_was() -> None:
+    words = plan_fit(10, [0, 0, 0, 5, 5], 5).in_words("km²")
+    assert "In most recent years nothing was released" in words
+    assert "2 years" in words
+
+
+@pytest.mark.parametrize(
+    ("left", "said"), [(10.1, "are 5.05 years, against 5"), (10.04, "are 5.02 years, against 5")]
+)
+def test_a_plan_that_misses_by_little_shows_by_how_much(left: float, said: str) -> None:
+    assert said in plan_fit(left, [2], 5).in_words("km²")
+
+
+@given(AREAS, AREAS)
+def test_figures_that_differ_look_different(one: float, other: float) -> None:
+    first, second = compared(one, other)
+    assert (first == second) == (one == other)
+    assert (float(first.replace(",", "")) < float(second.replace(",", ""))) == (one < other)
 
 
 def test_where_nothing_is_left_every_plan_fits() -> None:

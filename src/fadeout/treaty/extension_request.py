@@ -17,7 +17,7 @@ from fadeout.records.ledger import Balance
 from fadeout.treaty import dates, obligations
 from fadeout.treaty.obligations import Duty
 from fadeout.treaty.phrases import Phrases, labels, phrases
-from fadeout.treaty.plan_fit import Fit, number, plan_fit
+from fadeout.treaty.plan_fit import Fit, compared, number, plan_fit
 
 M2_PER_KM2 = 1e6
 RELEASED = ("cancelled", "reduced", "cleared")
@@ -142,13 +142,16 @@ def _fit(basis: Basis, say: Phrases) -> tuple[str, ...]:
     left = number(fit.left)
     if fit.left == 0:
         return (say("nothing_left"),)
+    if fit.years is None and fit.quickest is not None:
+        return (say("seldom_output", left=left, quickest=number(fit.quickest)),)
     if fit.years is None:
         return (say("no_output", left=left),)
+    years, asked = compared(fit.years, fit.asked)
     told = {
         "left": left,
         "output": number(fit.output),
-        "years": number(fit.years),
-        "asked": number(fit.asked),
+        "years": years,
+        "asked": asked,
     }
     words = [say("fits" if fit.fits else "does_not_fit", **told)]
     if fit.quickest is not None and fit.slowest is not None and fit.least != fit.most:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor, log10
 from statistics import median
 
 RECENT = 5  # years of output that count (assumed)
+MOST_DIGITS = 18  # two floats that differ, differ in 17
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Fit:
         """One or two plain sentences."""
         if self.left == 0:
             return "Nothing is left."
+        if self.years is None and self.quickest is not None:
+            return (
+                f"{number(self.left)} {unit} are left. In most recent years nothing was released, so no time can be "
+                f"told; at the most released in one year they would take {number(self.quickest)} years."
+            )
         if self.years is None:
             return f"{number(self.left)} {unit} are left and nothing was released in recent years: no time can be told."
         span = (
@@ -45,9 +52,10 @@ class Fit:
             else ""
         )
         verdict = "fits" if self.fits else "does not fit"
+        years, asked = compared(self.years, self.asked)
         return (
-            f"{number(self.left)} {unit} left at about {number(self.output)} {unit} a year are {number(self.years)} "
-            f"years{span}, against {number(self.asked)}: the plan {verdict}."
+            f"{number(self.left)} {unit} left at about {number(self.output)} {unit} a year are {years} "
+            f"years{span}, against {asked}: the plan {verdict}."
         )
 
 
@@ -86,8 +94,20 @@ def plan_fit(left: float, outputs: Sequence[float], asked: float) -> Fit:
     return Fit(left, output, least, most, years(output), years(most), years(least), asked)
 
 
-def number(value: float | None) -> str:
-    """A figure with two digits that count, more where it is whole and small.
+def compared(one: float, other: float) -> tuple[str, str]:
+    """Two figures with as many digits as it takes to tell them apart: "5 years, against 5" would explain nothing.
+
+    Examples
+    --------
+    >>> compared(5.05, 5), compared(20.4, 20), compared(20.02, 5), compared(5, 5)
+    (('5.05', '5'), ('20.4', '20'), ('20', '5'), ('5', '5'))
+    """
+    digits = next((n for n in range(2, MOST_DIGITS) if number(one, n) != number(other, n)), 2)
+    return number(one, digits), number(other, digits)
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A figure with two digits that count, or as many as are asked for; no zeros behind the last.
 
     Examples
     --------
@@ -98,5 +118,7 @@ def number(value: float | None) -> str:
         return "unknown"
     if value == 0:
         return "0"
-    rounded = float(f"{value:.2g}")
-    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"
+    rounded = float(f"{value:.{digits}g}")
+    behind = max(0, digits - 1 - floor(log10(abs(rounded))))
+    text = f"{rounded:,.{behind}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
