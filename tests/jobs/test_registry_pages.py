@@ -15,6 +15,7 @@ from fadeout.errors import InputRefused
 from fadeout.exchange import countries
 from fadeout.jobs import charts, registry_pages
 from fadeout.records.claim_files import shipped
+from fadeout.treaty.state_facts import all_duties
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
 
@@ -185,6 +186,35 @@ def test_without_shapes_there_is_no_map_and_all_else_is_there(
     made = registry_pages.publish(shipped(), tmp_path / "site", NOW)
     assert not made.mapped
     assert made.pages > 200
+
+
+def test_the_calendar_names_deadlines_that_have_no_day_to_come_and_gives_them_no_entry() -> None:
+    import icalendar
+
+    registry, day = shipped(), NOW.date()
+    read = icalendar.Calendar.from_ical(registry_pages.calendar(registry, day, NOW))
+    unknown = {
+        registry.subjects[code].name
+        for code, owed in all_duties(registry, day).items()
+        for duty in owed
+        if duty.state in ("unknown", "overdue") and duty.key in ("article3", "article4")
+    }
+    _, *named = str(read["description"]).splitlines()
+    assert unknown
+    assert {line.partition(":")[0] for line in named} == unknown
+    assert all(event["dtstart"].dt >= day for event in read.walk("VEVENT"))
+
+
+def test_a_deadline_that_an_extension_moves_keeps_its_uid() -> None:
+    import icalendar
+
+    def uids(day: date) -> dict[str, date]:
+        read = icalendar.Calendar.from_ical(registry_pages.calendar(shipped(), day, NOW, "LAO"))
+        return {str(event["uid"]): event["dtstart"].dt for event in read.walk("VEVENT")}
+
+    assert uids(date(2026, 11, 25))["LAO-article4@fadeout"] == date(2030, 8, 1)
+    years = {uid for day in (date(2026, 4, 1), date(2027, 4, 1)) for uid in uids(day) if "yearly" in uid}
+    assert years == {"LAO-article7_yearly-2026@fadeout", "LAO-article7_yearly-2027@fadeout"}
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:

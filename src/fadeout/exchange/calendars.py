@@ -8,6 +8,7 @@ Start   at `ics`
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -29,13 +30,15 @@ class Entry:
     warnings: tuple[date, ...] = ()
 
 
-def ics(entries: Iterable[Entry], made_at: datetime, name: str = "Deadlines") -> bytes:
-    """Write a calendar; the same entries and time give the same bytes.
+def ics(entries: Iterable[Entry], made_at: datetime, name: str = "Deadlines", about: str = "") -> bytes:
+    """Write a calendar; the same entries and time give the same bytes. `about` says what no entry can say.
 
     Raises
     ------
     InputRefused
         If icalendar is not installed.
+    ValueError
+        If the time has no zone, or two entries have one key: a reader would keep one of them.
 
     Examples
     --------
@@ -43,13 +46,20 @@ def ics(entries: Iterable[Entry], made_at: datetime, name: str = "Deadlines") ->
     >>> b"DTSTART;VALUE=DATE:20300801" in made
     True
     """
+    ordered = sorted(entries, key=lambda one: (one.day, one.key))
+    if made_at.tzinfo is None:
+        raise ValueError("the time a calendar was made at needs a zone")
+    if twice := sorted(key for key, n in Counter(one.key for one in ordered).items() if n > 1):
+        raise ValueError(f"entries share a key: {', '.join(twice)}")
     library = _library()
     calendar: Any = library.Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("x-wr-calname", name)
-    for entry in sorted(entries, key=lambda one: (one.day, one.key)):
+    calendar.add("x-wr-calname", library.vText(name))  # else the library leaves commas and lines as they are
+    for field in ("description", "x-wr-caldesc") if about else ():  # RFC 7986, and what older readers know
+        calendar.add(field, library.vText(about))
+    for entry in ordered:
         calendar.add_component(_event(library, entry, made_at))
     made: bytes = calendar.to_ical()
     return made

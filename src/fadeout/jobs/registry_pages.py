@@ -93,8 +93,9 @@ def publish(
 
 
 def calendar(registry: Registry, today: date, made_at: datetime, state: str = "") -> bytes:
-    """Deadlines to come as a calendar, of one state or of all parties; those without a day are left out.
+    """Deadlines to come as a calendar, of one state or of all parties.
 
+    Clearance and stockpiles whose day is unknown or past have no entry: the calendar's description names them, with why.
     What all parties owe on one day, the yearly report, is one entry.
     """
     from fadeout.exchange.calendars import Entry, ics
@@ -106,19 +107,35 @@ def calendar(registry: Registry, today: date, made_at: datetime, state: str = ""
             if duty.due is None or duty.due < today or duty.state != "open":
                 continue
             everybody = duty.key == "article7_yearly" and not state
-            key = f"{'all' if everybody else code}-{duty.key}-{duty.due.isoformat()}"
+            year = (
+                f"-{duty.due.year}" if duty.key == "article7_yearly" else ""
+            )  # a deadline that moves stays one entry
+            key = f"{'all' if everybody else code}-{duty.key}{year}"
             who = "All parties" if everybody else registry.subjects[code].name
             remark = "" if everybody else duty.remark
             words = (duty.rule, f"{duty.arithmetic}.", remark, _unread(duty))
             text = " ".join(part for part in words if part)
             title = f"{who}: {duty.title} (Article {duty.article})"
             entries.setdefault(key, Entry(key, duty.due, title, text, duty.warnings))
-    return ics(entries.values(), made_at, "Convention on Cluster Munitions: deadlines")
+    without = [
+        f"{registry.subjects[code].name}: {duty.title} (Article {duty.article}), {duty.state}: {_why(duty)}."
+        for code, duties in owed.items()
+        for duty in duties
+        if duty.state in ("unknown", "overdue") and duty.key.startswith(("article3", "article4"))
+    ]
+    about = (
+        "\n".join(("Without an entry, as the day is past or cannot be known:", *without)) if without else ""
+    )
+    return ics(entries.values(), made_at, "Convention on Cluster Munitions: deadlines", about)
 
 
 def shipped_changes(registry: Registry, at: datetime) -> list[tuple[Claim, datetime, str]]:
     """The claims of a registry that no store keeps: all recorded at one time."""
     return [(claim, at, "recorded") for claim in registry.claims]
+
+
+def _why(duty: Duty) -> str:
+    return (duty.remark or duty.arithmetic).rstrip(".")
 
 
 def _unread(duty: Duty) -> str:

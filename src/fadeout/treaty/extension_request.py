@@ -131,8 +131,12 @@ def _known(basis: Basis, key: str, say: Phrases) -> tuple[tuple[str, ...], tuple
 def _found(basis: Basis, say: Phrases) -> tuple[tuple[str, ...], tuple[Table, ...]]:
     year, first = basis.ledgers[0]
     opened = say("opened", year=year, m2=f"{first.opening:,}", km2=km2(first.opening))
-    rows = tuple((str(year), line.found + line.reopened) for year, line in basis.ledgers)
-    table = Table(say("found_caption"), (say("col_year"), say("col_found")), rows)
+    rows = tuple(
+        (str(year), line.found + line.reopened, line.corrected_up - line.corrected_down)
+        for year, line in basis.ledgers
+    )
+    columns = (say("col_year"), say("col_found"), say("col_corrected"))
+    table = Table(say("found_caption"), columns, rows)
     return (opened, say("reach", day=say.day(basis.in_force))), (table,)
 
 
