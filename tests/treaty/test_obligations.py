@@ -15,12 +15,11 @@ from fadeout.treaty.obligations import (
     Facts,
     Hostilities,
     Work,
-    answer_by,
     duties,
     months_between,
-    request,
     within,
 )
+from fadeout.treaty.requests import answer_by, request
 
 TODAY = date(2026, 11, 25)
 DEPOSITS = st.dates(date(2008, 12, 3), date(2040, 12, 31))

@@ -14,7 +14,7 @@ from datetime import date
 
 from fadeout.exchange.documents import Document, Picture, Section, Table
 from fadeout.records.ledger import Balance
-from fadeout.treaty import dates, obligations
+from fadeout.treaty import dates, requests
 from fadeout.treaty.obligations import Duty
 from fadeout.treaty.phrases import Phrases, labels, phrases
 from fadeout.treaty.plan_fit import Fit, compared, number, plan_fit
@@ -67,7 +67,7 @@ def faults(basis: Basis) -> tuple[str, ...]:
     if basis.duty.due is None:
         return ("no deadline is known that could be extended",)
     meeting = basis.meeting_on or basis.duty.due
-    asked = obligations.request("4", basis.duty.due, basis.months, basis.filed_on, meeting)
+    asked = requests.request("4", basis.duty.due, basis.months, basis.filed_on, meeting)
     late_unknown = basis.meeting_on is None and "meeting" in " ".join(asked.faults)
     return tuple(one for one in asked.faults if not (late_unknown and "meeting" in one))
 
