@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -39,7 +41,7 @@ def add(folder: Path, table: str = "status", **values: str) -> int:
     path = folder / f"{table}.csv"
     with path.open("a", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerow([{**sound, **values}.get(name, "") for name in COLUMNS[table]])
-    return len(path.read_text(encoding="utf-8").splitlines())
+    return len(path.read_text(encoding="utf-8").splitlines()) - 1  # the header is not counted
 
 
 def test_the_shipped_tables_are_sound() -> None:
@@ -127,6 +129,90 @@ def test_any_row_is_taken_or_refused_in_words(values: dict[str, str]) -> None:
     assert all(one.code.startswith("registry.") for one in claim_checks.problems(rows))
 
 
+TABLES = tuple(COLUMNS)
+# What any cell of any table must be, so that a word that is none of these cannot be taken.
+CLOSED = ("subject", "property", "source_id", "kind", "confidence", "checked")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(TABLES), st.data())
+def test_any_cell_of_a_shipped_row_may_be_damaged_without_a_traceback(name: str, data: st.DataObject) -> None:
+    shipped = claim_files.raw(claim_files.folder())[0]
+    row = data.draw(st.integers(0, len(shipped[name]) - 1))
+    column = data.draw(st.sampled_from(COLUMNS[name]))
+    word = data.draw(
+        st.text(max_size=12) | st.from_regex(r"\d{4}-\d\d-\d\d|[<>]?\d+(\.\.\d+)?", fullmatch=True)
+    )
+    sound = shipped[name][row]
+    damaged = claim_checks.Row(sound.file, sound.row, {**sound.values, column: word})
+    rows = [damaged if one is sound else one for one in shipped[name]]
+    tables = shipped | {name: rows}
+    found = claim_checks.problems(tables)
+    assert all(one.code.startswith("registry.") and one.remedy for one in found)
+    if not found:  # what is taken can be asked, in every order
+        registry = claim_files.registry_of(tables)
+        assert all(registry.of(one.subject, one.property) for one in registry.claims)
+
+
+@given(st.sampled_from(CLOSED), st.text(alphabet="abcXYZ-", max_size=8))
+def test_a_word_that_a_cell_cannot_hold_is_always_a_problem(column: str, word: str) -> None:
+    tables = claim_files.raw(claim_files.folder())[0]
+    sound = tables["contamination"][0]
+    damaged = claim_checks.Row(sound.file, sound.row, {**sound.values, column: word})
+    known = claim_checks.Known(
+        frozenset(row.values["id"] for row in tables["states"]),
+        frozenset(),
+        frozenset(row.values["id"] for row in tables["sources"]),
+    )
+    told = list(claim_checks.claim_faults(damaged, known))
+    assert told
+    assert all((one.file, one.row) == ("contamination.csv", 1) for one in told)
+
+
+@pytest.mark.parametrize("word", ["２０１０-01-01", "٢٠١٠-٠١-٠١", "2010-1-1", "20100101", "2010-W01-1"])
+def test_a_day_in_other_digits_or_another_form_is_refused_in_words(tables: Path, word: str) -> None:
+    row = add(tables, subject="UGA", property="deposit", value=word)
+    assert faults(tables) == [("registry.bad-value", "status.csv", row)]
+
+
+def test_a_withdrawal_before_entry_into_force_is_refused(tables: Path) -> None:
+    row = add(tables, subject="VUT", property="withdrawal_effective", value="2026-02-01")
+    assert faults(tables) == [("registry.impossible-date", "status.csv", row)]
+
+
+def test_two_claims_of_one_id_are_refused_even_if_they_are_equal(tables: Path) -> None:
+    assert add(tables) + 1 == add(tables)
+    assert [code for code, _, _ in faults(tables)] == ["registry.twice"]
+
+
+def test_a_state_says_its_name_and_whether_it_is_one(tables: Path) -> None:
+    row = add(tables, "states", id="XXX", subject="", kind="planet", name="")
+    assert faults(tables) == [
+        ("registry.no-name", "states.csv", row),
+        ("registry.bad-word", "states.csv", row),
+    ]
+
+
+def test_a_cell_may_hold_the_end_of_a_line(tables: Path) -> None:
+    add(tables, note="one\ntwo\u2028three")
+    found = {one.id: one for one in claim_files.read(tables).claims}
+    assert found["NEW-1"].note == "one\ntwo\u2028three"
+
+
+def test_the_later_source_stands_first_and_one_without_a_date_counts_from_what_it_tells() -> None:
+    sources = {"year": Source("year", "a", dated="2024"), "may": Source("may", "b", dated="2024-05")}
+    sources |= {"undated": Source("undated", "c")}
+    made = {"kind": "monitor", "checked": "verified"}
+    claims = (
+        Claim("a", "LAO", "cleared", "1", source_id="undated", **made),
+        Claim("b", "LAO", "cleared", "2", source_id="year", **made),
+        Claim("c", "LAO", "cleared", "3", source_id="may", **made),
+        Claim("d", "LAO", "cleared", "4", starts="2023", ends="ongoing", source_id="undated", **made),
+        Claim("e", "LAO", "cleared", "5", starts="2023", ends="2025", source_id="undated", **made),
+    )
+    assert [one.id for one in Registry(claims, sources).of("LAO", "cleared")] == ["e", "c", "b", "d", "a"]
+
+
 @given(st.permutations(range(6)))
 def test_the_order_of_claims_does_not_hang_on_the_order_of_the_tables(order: list[int]) -> None:
     sources = {"old": Source("old", "a", dated="2016"), "new": Source("new", "b", dated="2022-05")}
@@ -161,6 +247,34 @@ def test_the_schema_names_what_the_program_knows() -> None:
     assert claim["properties"]["checked"]["enum"] == list(CHECKED)
     for name, definition in (("sources", "source"), ("states", "subject"), ("munitions", "munition")):
         assert tuple(schema["$defs"][definition]["properties"]) == COLUMNS[name]
+
+
+def test_every_shipped_row_fits_the_schema() -> None:
+    """Whoever takes the tables by their schema takes what the program takes."""
+    schema = json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
+    tables = claim_files.raw(claim_files.folder())[0]
+    for name, rows in tables.items():
+        definition = schema["$defs"][schema["properties"][name]["items"]["$ref"].rpartition("/")[2]]
+        assert set(definition) == {"type", "properties", "required", "additionalProperties"}
+        assert set(definition["required"]) <= set(COLUMNS[name])
+        for row in rows:
+            assert set(row.values) <= set(definition["properties"])
+            for column, asked in definition["properties"].items():
+                assert _fits(row.values[column], asked), (name, row.row, column)
+
+
+def _fits(value: str, asked: dict[str, Any]) -> bool:
+    """What the schema asks of a text, by the words of JSON Schema that it uses."""
+    assert set(asked) <= {"type", "description", "pattern", "minLength", "enum"}
+    if "enum" in asked:
+        return value in asked["enum"]
+    return len(value) >= asked.get("minLength", 0) and bool(re.search(asked.get("pattern", ""), value))
+
+
+def test_the_schema_tells_what_each_property_is() -> None:
+    schema = json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
+    told = schema["$defs"]["claim"]["properties"]["property"]["description"]
+    assert told == "; ".join(f"{name}: {about.about}" for name, about in PROPERTIES.items())
 
 
 @pytest.mark.parametrize("name", THEMES)

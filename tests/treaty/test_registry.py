@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fadeout.errors import InputRefused
+from fadeout.records.claim_checks import first_day, last_day
 from fadeout.records.claim_files import shipped
 from fadeout.treaty import dates
 from fadeout.treaty.registry import (
@@ -86,6 +87,38 @@ def test_the_day_in_force_that_was_printed_is_the_one_computed() -> None:
         deposit = registry.first(claim.subject, "deposit")
         assert deposit is not None
         assert dates.in_force(date.fromisoformat(deposit.value)).isoformat() == claim.value
+
+
+def test_the_deadlines_that_were_printed_are_the_ones_computed() -> None:
+    registry = shipped()
+    years = {
+        "article3_deadline": dates.ARTICLE_3_YEARS,
+        "article4_deadline": dates.ARTICLE_4_YEARS,
+    }
+    printed = [one for one in registry.claims if one.property in years and one.verified]
+    assert len(printed) >= 6
+    for claim in printed:
+        in_force = standing(registry, claim.subject, TODAY).in_force
+        assert in_force is not None
+        computed = dates.months_later(in_force, 12 * years[claim.property])
+        assert computed.isoformat() == claim.value, claim.id
+
+
+def test_no_claim_tells_of_a_decision_after_its_source_was_dated() -> None:
+    """A page of 2018 cannot say what a meeting of 2019 granted."""
+    registry = shipped()
+    for claim in registry.claims:
+        dated = registry.sources[claim.source_id].dated
+        if dated and claim.starts:
+            assert first_day(claim.starts) <= last_day(dated), claim.id
+
+
+def test_a_request_is_not_told_as_granted_and_a_grant_that_was_not_read_is_unverified() -> None:
+    registry = shipped()
+    assert [one.value for one in registry.of("BGR", "article3_extension")] == ["2021-04-01"]
+    assert registry.of("BGR", "article3_request")[0].value == "15 months more, to 2023"
+    assert [one.checked for one in registry.of("DEU", "article4_extension")] == ["recalled", "recalled"]
+    assert registry.of("DEU", "article4_request")[0].verified
 
 
 def test_lithuania_is_a_party_until_the_day_before_it_left_and_its_history_is_kept() -> None:

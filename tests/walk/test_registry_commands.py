@@ -124,7 +124,7 @@ BAD = (
     (
         "one id twice",
         f"{SOUND}\n{SOUND.replace(',80,', ',90,')}",
-        "the id stands in contamination.csv, row 2, too",
+        "the id stands in contamination.csv, row 1, too",
     ),
     ("no source", SOUND.replace("cmm-2025", ""), "it has no source"),
 )

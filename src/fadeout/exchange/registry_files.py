@@ -39,7 +39,7 @@ AUTHORITY = re.compile(
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 THEME_OF = {  # which table a property stands in
     **dict.fromkeys(("signature", "deposit", "how", "in_force", "not_participant"), "status"),
-    **dict.fromkeys(("withdrawal_notice", "withdrawal_effective"), "status"),
+    **dict.fromkeys(("provisional_application", "withdrawal_notice", "withdrawal_effective"), "status"),
     **dict.fromkeys(("contamination", "contamination_note", "cleared", "destroyed"), "contamination"),
     "transfer": "transfers",
     "use": "use",

@@ -19,14 +19,16 @@ from fadeout.records.claims import MUNITION, PROPERTIES, WORLD
 
 OPENED = date(2008, 12, 3)  # opened for signature (Article 15)
 ONGOING = "ongoing"
-PARTIAL = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
-NUMBER = r"\d+(?:\.\d+)?"
+# Digits of other scripts are digits to a regular expression, not to what reads dates: hence 0-9, not \d.
+PARTIAL = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
+NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,15})?"
 RANGE = re.compile(rf"({NUMBER})(?:\.\.({NUMBER}))?")
 BOUND = re.compile(rf"[<>]({NUMBER})")
 WORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
 
 FORMULA = tuple("=+-@\t\r")  # what makes a spreadsheet calculate
 SOURCES, STATES, MUNITIONS = "sources", "states", "munitions"
+SUBJECT_KINDS = ("state", "area")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def problems(tables: Tables) -> list[Problem]:
     --------
     >>> claim = {"id": "X-1", "subject": "XXX", "property": "deposit", "value": "2010-02-30", "source_id": "s",
     ...          "kind": "press", "confidence": "alleged", "checked": "recalled", "starts": "", "ends": "", "other": ""}
-    >>> [one.code for one in problems({"status": [Row("status.csv", 2, claim)]})]
+    >>> [one.code for one in problems({"status": [Row("status.csv", 1, claim)]})]
     ['registry.unknown-subject', 'registry.bad-value', 'registry.no-source']
     """
     claims = [
@@ -78,6 +80,8 @@ def problems(tables: Tables) -> list[Problem]:
         found += claim_faults(row, known)
     for row in tables.get(SOURCES, ()):
         found += _source_faults(row)
+    for name in (STATES, MUNITIONS):
+        found += [fault for row in tables.get(name, ()) for fault in _name_faults(row)]
     return found + list(order_faults(claims))
 
 
@@ -173,6 +177,16 @@ def _source_faults(row: Row) -> Iterator[Problem]:
         )
 
 
+def _name_faults(row: Row) -> Iterator[Problem]:
+    """A state, an area or a munition type: it has a name, and a state or area says which of both it is."""
+    if not row.values["name"]:
+        yield row.problem("registry.no-name", "it has no name", "write its name")
+    kind = row.values.get("kind", SUBJECT_KINDS[0])  # munition types have none
+    if kind not in SUBJECT_KINDS:
+        remedy = f"write one of {', '.join(SUBJECT_KINDS)}"
+        yield row.problem("registry.bad-word", f"kind is '{kind[:40]}'", remedy)
+
+
 def _formulas(row: Row) -> Iterator[Problem]:
     """Cells that a spreadsheet would calculate: nothing of the registry begins so, and its tables need no guard."""
     for name, value in row.values.items():
@@ -231,7 +245,7 @@ DATED: dict[str, tuple[str, ...]] = {  # what must not lie before what
     "deposit": ("signature",),
     "in_force": ("deposit",),
     "withdrawal_notice": ("deposit",),
-    "withdrawal_effective": ("withdrawal_notice", "deposit"),
+    "withdrawal_effective": ("withdrawal_notice", "deposit", "in_force"),
 }
 
 

@@ -9,6 +9,7 @@ Start   at `shipped`
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
@@ -87,7 +88,7 @@ def raw(where: Folder, names: tuple[str, ...] = tuple(COLUMNS)) -> tuple[dict[st
 
 
 def _rows(name: str, text: str, problems: list[Problem]) -> list[Row]:
-    table = csv.reader(text.splitlines(), strict=True)
+    table = csv.reader(io.StringIO(text, newline=""), strict=True)  # a cell may hold a line's end
     header = next(table, [])
     if tuple(header) != COLUMNS[name]:
         message = f"the columns are {','.join(header)[:200]}"
@@ -96,7 +97,7 @@ def _rows(name: str, text: str, problems: list[Problem]) -> list[Row]:
         )
         return []
     rows = []
-    for n, cells in enumerate(table, 2):
+    for n, cells in enumerate(table, 1):  # as everywhere, the header is not counted
         if not cells:
             continue
         if len(cells) != len(header):

@@ -11,7 +11,8 @@ by a rule that is stated (`place_in_order`) and the same for all:
 1. what was read at its source before what was recalled;
 2. then whose claim it is, in the order of `CLAIM_KINDS`: the depositary first, the press last;
 3. then how sure it is: confirmed, credible, alleged;
-4. then the later source, and at last the id.
+4. then the later source; one without a date counts from the time that its claim speaks of, before which it cannot
+   have been written; and at last the id.
 """
 
 from __future__ import annotations
@@ -47,12 +48,16 @@ PROPERTIES: dict[str, Property] = {
     "how": Property("words", "ratification, acceptance, approval or accession", single=True),
     "in_force": Property("date", "day of entry into force as printed (Article 17)", single=True),
     "not_participant": Property("none", "not in the depositary's list of participants", single=True),
+    "provisional_application": Property(
+        "words", "Article 1 applied before entry into force (Article 18)", single=True
+    ),
     "withdrawal_notice": Property(
         "date", "day the notice of withdrawal was received (Article 20)", single=True
     ),
     "withdrawal_effective": Property("date", "day the withdrawal took effect (Article 20)", single=True),
     "article3_deadline": Property("date", "deadline for stockpiles as printed (Article 3)"),
     "article3_extension": Property("date", "deadline that an extension gave (Article 3)"),
+    "article3_request": Property("words", "an extension asked for (Article 3)"),
     "article3_completed": Property("words", "stockpile destruction completed (Article 3)", single=True),
     "article3_unclear": Property("words", "why nobody can say whether there is anything to destroy"),
     "stockpile": Property("words", "what is said of stockpiles"),
@@ -153,15 +158,14 @@ class Registry:
                 found.setdefault((claim.subject, name), []).append(claim)
         return {key: tuple(sorted(claims, key=self.place_in_order)) for key, claims in found.items()}
 
-    def place_in_order(self, claim: Claim) -> tuple[int, int, int, tuple[int, ...], str]:
+    def place_in_order(self, claim: Claim) -> tuple[int, int, int, int, str]:
         """What sorts claims: the least stands first."""
         source = self.sources.get(claim.source_id)
-        later = tuple(-ord(letter) for letter in source.dated) if source else ()
         return (
             CHECKED.index(claim.checked),
             CLAIM_KINDS.index(claim.kind),
             CONFIDENCES.index(claim.confidence),
-            later,
+            -_age((source.dated if source else "") or _told(claim)),
             claim.id,
         )
 
@@ -189,3 +193,14 @@ class Registry:
     def with_claims(self, claims: Iterable[Claim]) -> Registry:
         """The same registry with other claims."""
         return Registry(tuple(claims), self.sources, self.subjects, self.munitions)
+
+
+def _told(claim: Claim) -> str:
+    """The last time that a claim speaks of, "" for none."""
+    return next((time for time in (claim.ends, claim.starts) if time[:1].isdigit()), "")
+
+
+def _age(dated: str) -> int:
+    """What sorts dates: 20240500 for May 2024, nought for none. A year alone may be its first day, so months go on."""
+    year, month, day = ([int(part) for part in dated.split("-")] + [0, 0])[:3] if dated else (0, 0, 0)
+    return (year * 100 + month) * 100 + day
