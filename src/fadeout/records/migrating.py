@@ -14,7 +14,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-HEAD = "0003"
+HEAD = "0004"
 STEPS = Path(__file__).with_name("migrations")
 
 

@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fadeout.errors import InputRefused, Problem
 from fadeout.records.access import CELLS_PER_DEG, HIDDEN, Viewer
+from fadeout.records.asking import Ask, condition, fits, names_of
 from fadeout.records.catalogue import KINDS, Kind
 from fadeout.records.changing import WITHDRAWN, from_body, values_of
 from fadeout.records.layout import BBox, Layout
@@ -59,23 +60,91 @@ def page(
     as_of: str | None = None,
     bbox: BBox | None = None,
     where: Mapping[str, object] | None = None,
+    ask: Ask | None = None,
 ) -> list[Record]:
     """Give the records of a kind in the order of their ids, the first `limit` behind the id `after`.
 
-    `bbox` is west, south, east, north in degrees; `where` holds columns and the values asked for. `as_of` is a day, or
-    a moment in UTC: records as they stood then.
+    `bbox` is west, south, east, north in degrees; `where` holds columns and the values asked for, `ask` what is asked
+    beyond equality. `as_of` is a day, or a moment in UTC: records as they stood then.
     """
     kind_of(kind)
-    _check_where(kind, viewer, where or {})
+    _check_names(kind, viewer, [*(where or {}), *(names_of(ask) if ask else ())])
     if as_of is not None:
-        return _page_as_of(connection, kind, viewer, moment(as_of), after, limit, bbox, where or {})
+        return _page_as_of(connection, kind, viewer, moment(as_of), after, limit, bbox, where or {}, ask)
     table = KIND_TABLES[kind]
     query = _seen(kind, viewer).where(table.c.id > after).order_by(table.c.id)
     for name, value in (where or {}).items():
         query = query.where(table.c[name] == value)
+    if ask is not None:
+        query = query.where(condition(ask, table))
     if bbox is None:
         return _records(kind, layout, connection.execute(query.limit(limit)).mappings().all())
     return _in_box(connection, layout, kind, viewer, query, bbox, limit)
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a table is sorted: by a column, downwards or upwards; what is empty comes last. Ids part what is equal."""
+
+    column: str = "id"
+    down: bool = False
+
+
+Key = tuple[Any, str]  # of a row: the value of the sorted column, and the id
+
+
+def sorted_page(
+    connection: sa.Connection,
+    layout: Layout,
+    kind: str,
+    viewer: Viewer,
+    order: Order,
+    *,
+    after: Key | None = None,
+    before: Key | None = None,
+    last: bool = False,
+    limit: int = PAGE,
+    ask: Ask | None = None,
+) -> list[Record]:
+    """Give the rows of a sorted table behind a key, before one, or at its end: no page costs more than the first."""
+    kind_of(kind)
+    _check_names(kind, viewer, [order.column, *(names_of(ask) if ask else ())])
+    table = KIND_TABLES[kind]
+    query, back = _seen(kind, viewer), last or before is not None
+    if ask is not None:
+        query = query.where(condition(ask, table))
+    key = before if back else after
+    if key is not None:
+        query = query.where(_beyond(table, order, key, back))
+    query = query.order_by(*_order(table, order, back)).limit(limit)
+    found = _records(kind, layout, connection.execute(query).mappings().all())
+    return found[::-1] if back else found
+
+
+def _order(table: sa.Table, order: Order, back: bool) -> list[sa.ColumnElement[Any]]:
+    def way(column: Any, down: bool) -> Any:
+        return column.desc() if down != back else column.asc()
+
+    if order.column == "id":
+        return [way(table.c.id, order.down)]
+    column = table.c[order.column]
+    return [way(column.is_(None), False), way(column, order.down), way(table.c.id, order.down)]
+
+
+def _beyond(table: sa.Table, order: Order, key: Key, back: bool) -> sa.ColumnElement[bool]:
+    """Rows behind a key in the order asked, or before it."""
+    value, id = key
+    less = order.down != back
+    ids = table.c.id < id if less else table.c.id > id
+    if order.column == "id":
+        return ids
+    column = table.c[order.column]
+    if value is None:
+        same_empty = sa.and_(column.is_(None), ids)
+        return sa.or_(column.is_not(None), same_empty) if back else same_empty
+    further = column < value if less else column > value
+    found = sa.or_(further, sa.and_(column == value, ids))
+    return found if back else sa.or_(found, column.is_(None))
 
 
 def all_of(
@@ -91,12 +160,16 @@ def all_of(
         after = found[-1].id
 
 
-def count(connection: sa.Connection, kind: str, viewer: Viewer) -> int:
-    """How many records of a kind a viewer may see."""
+def count(connection: sa.Connection, kind: str, viewer: Viewer, ask: Ask | None = None) -> int:
+    """How many records of a kind a viewer may see, of those that are asked for."""
     table = KIND_TABLES[kind_of(kind).name]
+    if ask is not None:
+        _check_names(kind, viewer, list(names_of(ask)))
     query = sa.select(sa.func.count()).select_from(table)
     if set(viewer.precise + viewer.coarse) < {"public", "area", "exact", "restricted"}:
         query = query.where(table.c.sensitivity.in_(viewer.precise + viewer.coarse))
+    if ask is not None:
+        query = query.where(condition(ask, table))
     return int(connection.execute(query).scalar_one())
 
 
@@ -190,9 +263,9 @@ def _allowed(table: sa.Table | sa.Alias, viewer: Viewer) -> sa.ColumnElement[boo
     return sa.and_(table.c.sensitivity.in_(viewer.precise), ~raised)
 
 
-def _check_where(kind: str, viewer: Viewer, where: Mapping[str, object]) -> None:
+def _check_names(kind: str, viewer: Viewer, names: Sequence[str]) -> None:
     known = [c.name for c in KIND_TABLES[kind].c if c.name != "geom" and not c.name.startswith("cell_")]
-    for name in where:
+    for name in names:
         if name not in known:
             message = f"'{name}' is no column of {kind}"
             raise InputRefused([Problem("store.no-column", message, f"write one of {', '.join(known)}")])
@@ -299,6 +372,7 @@ def _page_as_of(
     limit: int,
     bbox: BBox | None,
     where: Mapping[str, object],
+    ask: Ask | None,
 ) -> list[Record]:
     """Pages of history until enough records fit; a box and columns are compared here, as history has no index of them."""
     found: list[Record] = []
@@ -307,7 +381,7 @@ def _page_as_of(
         rows = connection.execute(query).all()
         for row in rows:
             record = _from_history(row)
-            if _fits(record, bbox, where):
+            if _fits(record, bbox, where) and (ask is None or fits(ask, record)):
                 found.append(record)
         if len(rows) < limit or len(found) >= limit:
             return found[:limit]

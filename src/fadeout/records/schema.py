@@ -159,6 +159,55 @@ REMEMBERED = sa.Table(
 
 ACCESS_LOG = access_log.define(METADATA)
 
+# Who may come in, and by what (`accounts`); what goes on in the background (`queue`).
+ACCOUNTS = sa.Table(
+    "account",
+    METADATA,
+    sa.Column("login", sa.Text(), primary_key=True),
+    sa.Column("name", sa.Text(), nullable=False),
+    sa.Column("roles", sa.Text(), nullable=False),  # with spaces between
+    sa.Column("active", sa.Boolean(), nullable=False),
+    sa.Column("password", sa.Text()),  # Argon2id; empty until an invitation was taken up
+    sa.Column("totp", sa.Text()),
+    sa.Column("totp_used", sa.Text()),
+    sa.Column("failed", BIG, nullable=False),
+    sa.Column("locked_until", sa.Text()),
+    sa.Column("invite_hash", sa.Text()),
+    sa.Column("invite_until", sa.Text()),
+    sa.Column("made_at", sa.Text(), nullable=False),
+)
+SESSIONS = sa.Table(
+    "web_session",
+    METADATA,
+    sa.Column("token_hash", sa.Text(), primary_key=True),
+    *(sa.Column(n, sa.Text(), nullable=False) for n in ("login", "csrf", "made_at", "seen_at", "ends_at")),
+)
+TOKENS = sa.Table(
+    "access_token",
+    METADATA,
+    sa.Column("token_hash", sa.Text(), primary_key=True),
+    *(sa.Column(n, sa.Text(), nullable=False) for n in ("login", "label", "made_at")),
+)
+WORK = sa.Table(
+    "work",
+    METADATA,
+    sa.Column("id", sa.Text(), primary_key=True),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("asked", sa.Text(), nullable=False),  # JSON, as is `result`
+    sa.Column("who", sa.Text(), nullable=False),
+    sa.Column("state", sa.Text(), nullable=False),
+    sa.Column("made_at", sa.Text(), nullable=False),
+    sa.Column("began_at", sa.Text()),
+    sa.Column("beat_at", sa.Text()),
+    sa.Column("ended_at", sa.Text()),
+    sa.Column("share", sa.Double(), nullable=False),
+    sa.Column("words", sa.Text(), nullable=False),
+    sa.Column("result", sa.Text(), nullable=False),
+    sa.Column("tries", BIG, nullable=False),
+    sa.Column("cancel", sa.Boolean(), nullable=False),
+    sa.Index("work_state", "state"),
+)
+
 # One row; `writing` is 1 inside a change of ours and nowhere else, so that a map program cannot pass history by.
 GUARD = sa.Table("store_guard", METADATA, sa.Column("writing", BIG, nullable=False))
 APPEND_ONLY = ("history", "changes")

@@ -25,6 +25,7 @@ from fadeout.errors import InputRefused, Problem
 from fadeout.records import audit, reading
 from fadeout.records.access import Viewer
 from fadeout.records.access_log import Line, note
+from fadeout.records.asking import Ask
 from fadeout.records.catalogue import KINDS, RESTRICTED
 from fadeout.records.changing import NEW, RESTORED, WITHDRAWN, Change, Put, from_body, values_of
 from fadeout.records.connecting import engine_of, file_of, refuse, shown, told
@@ -180,6 +181,7 @@ class Store:
         as_of: str | None = None,
         bbox: BBox | None = None,
         where: Mapping[str, object] | None = None,
+        ask: Ask | None = None,
     ) -> list[Record]:
         """Give the first `limit` records of a kind behind the id `after`; see `reading.page`."""
         self._noted(kind, viewer)
@@ -194,7 +196,14 @@ class Store:
                 as_of=as_of,
                 bbox=bbox,
                 where=where,
+                ask=ask,
             )
+
+    def sorted_page(self, kind: str, viewer: Viewer, order: reading.Order, **asked: Any) -> list[Record]:
+        """Give one page of a sorted table; see `reading.sorted_page`."""
+        self._noted(kind, viewer)
+        with self.connected() as connection:
+            return reading.sorted_page(connection, self.layout, kind, viewer, order, **asked)
 
     def all(
         self,
@@ -224,10 +233,10 @@ class Store:
         with self.connected() as connection:
             return list(connection.execute(sa.select(table.c.id).order_by(table.c.id)).scalars())
 
-    def count(self, kind: str, viewer: Viewer) -> int:
-        """How many records of a kind the viewer may see."""
+    def count(self, kind: str, viewer: Viewer, ask: Ask | None = None) -> int:
+        """How many records of a kind the viewer may see, of those that are asked for."""
         with self.connected() as connection:
-            return reading.count(connection, kind, viewer)
+            return reading.count(connection, kind, viewer, ask)
 
     def history(self, id: str, viewer: Viewer, kind: str | None = None) -> list[reading.Version]:
         """Give every version of the records of an id; of persons only where their kind is named."""

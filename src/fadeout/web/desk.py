@@ -1,0 +1,98 @@
+"""What every handler shares: the open store, the folder beside it, the clock, what was translated, tiles kept.
+
+Reads   a `Setting`
+Gives   `Desk`, which stands in `app.state.desk`
+Knows   where files of the server lie; nothing of requests
+Start   at `open_desk`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import sqlalchemy as sa
+
+from fadeout.jobs.tiling import Tiles
+from fadeout.records.store import Store, open_store
+
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """The clock of a server that is given none."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a server is set: its store, its folder, whether browsers reach it by https alone, keys of persons."""
+
+    store: str
+    folder: Path
+    https: bool = False
+    standard: str | None = None  # the national standard
+    keys: Path | None = None
+    master: bytes | None = field(default=None, repr=False)
+
+
+class Rates:
+    """How often somebody may do a thing in a minute; kept in memory, so a restart forgives."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.seen: dict[tuple[str, str], list[float]] = {}
+        self.lock = Lock()
+
+    def allows(self, what: str, who: str, per_minute: int) -> bool:
+        moment = self.clock().timestamp()
+        with self.lock:
+            recent = [at for at in self.seen.get((what, who), ()) if at > moment - 60]
+            if len(recent) < per_minute:
+                recent.append(moment)
+                allowed = True
+            else:
+                allowed = False
+            self.seen[what, who] = recent
+            if len(self.seen) > 10_000:
+                self.seen.clear()
+            return allowed
+
+
+@dataclass(frozen=True)
+class Desk:
+    """All that handlers share."""
+
+    setting: Setting
+    store: Store
+    tiles: Tiles
+    clock: Clock
+    rates: Rates
+    pages: Any  # the templates, with their translations
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The store's database."""
+        return self.store.engine
+
+    @property
+    def folder(self) -> Path:
+        """Where files lie that are no records: runs, attachments, base maps, files on their way in."""
+        return self.setting.folder
+
+    def place(self, *names: str) -> Path:
+        """A folder of the server's, made where it is missing."""
+        path = self.folder.joinpath(*names)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def open_desk(setting: Setting, pages: Any, clock: Clock = now) -> Desk:
+    """Open the store and make the folder."""
+    store = open_store(setting.store, clock)
+    setting.folder.mkdir(parents=True, exist_ok=True)
+    return Desk(setting, store, Tiles(store), clock, Rates(clock), pages)
