@@ -21,6 +21,7 @@ from fadeout.cli import (
     registry_publishing,
     releasing,
     reporting,
+    serving,
     storing,
 )
 from fadeout.cli.options import STOPPED
@@ -50,6 +51,7 @@ app.add_typer(people.app)
 app.add_typer(registry.app)
 app.add_typer(registry_publishing.app)
 app.add_typer(reporting.app)
+app.add_typer(serving.app)
 
 
 def main() -> NoReturn:

@@ -1,7 +1,7 @@
 """Rasters on a grid as one Cloud-Optimised GeoTIFF.
 
 Reads   `Band`s: arrays of one shape, row 0 north; NaN is *nothing said here*
-Gives   one .tif with overviews, named bands and words about the data; the same arrays give the same bytes
+Gives   one .tif with overviews, named bands and words about the data; the same arrays give the same bytes; pictures of it
 Knows   GDAL's COG driver; nothing of what the bands mean
 Start   at `write`
 
@@ -10,7 +10,7 @@ Lost on the way: values are kept in single precision (7 digits).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,3 +80,46 @@ def write(
             file.write(band.values.astype(np.float32), number)
             file.set_band_description(number, band.name)
             file.update_tags(number, meaning=band.words)
+
+
+def picture(
+    path: Path,
+    band: str,
+    breaks: Sequence[float],
+    colours: Sequence[str],
+    change: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
+) -> tuple[bytes, tuple[float, float, float, float]]:
+    """Draw a band as a PNG in Web Mercator, by classes, with its bounds (west, south, east, north) in degrees.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `write` wrote.
+    band : str
+        The band's short name.
+    breaks : sequence of float, n - 1
+        Where one class ends and the next begins.
+    colours : sequence of str, n
+        "#rrggbb" of each class. Where nothing is said, nothing is drawn.
+    change : callable, optional
+        What is drawn of the values.
+    """
+    import rasterio
+    from rasterio.vrt import WarpedVRT
+    from rasterio.warp import transform_bounds
+
+    with rasterio.open(path) as file:
+        names = [str(name) for name in file.descriptions]
+        with WarpedVRT(file, crs="EPSG:3857") as warped:
+            values = warped.read(names.index(band) + 1, out_dtype="float64", masked=True).filled(np.nan)
+            bounds = transform_bounds("EPSG:3857", "EPSG:4326", *warped.bounds)
+    drawn = values if change is None else change(values)
+    rgb = np.array([[int(one[i : i + 2], 16) for i in (1, 3, 5)] for one in colours], dtype=np.uint8)
+    said = np.isfinite(drawn)
+    classes = np.digitize(np.where(said, drawn, 0.0), breaks)
+    pixels = np.concatenate([rgb[classes], np.where(said, 255, 0).astype(np.uint8)[..., None]], axis=2)
+    with rasterio.MemoryFile() as memory:
+        height, width = drawn.shape
+        with memory.open(driver="PNG", width=width, height=height, count=4, dtype="uint8") as out:
+            out.write(np.moveaxis(pixels, 2, 0))
+        return bytes(memory.read()), bounds

@@ -77,20 +77,11 @@ def assess_area(
     InputRefused
         If there is no such area, if it has no place, or with every faulty record; nothing is written.
     """
-    viewer = Viewer(asked.who, "manager")
-    hazard = asked.store.get("hazardous_area", asked.area, viewer, asked.as_of)
-    if hazard is None or hazard.shape is None:
-        message = f"there is no hazardous area '{asked.area}' with a place in the store"
-        remedy = "see: fadeout records list hazardous_area"
-        raise InputRefused([Problem("store.no-area", message, remedy)])
     profile = profiles.load(request.profile)
-    margin = profile.area_margin_m if asked.margin_m is None else asked.margin_m
-    ground = _widened(hazard.shape, margin)
     with runs.folder(request.out) as folder:
         path = folder / "input" / SURVEY
         path.parent.mkdir()
-        records = _records(asked, viewer, ground)
-        _write(path, records, ground, hazard)
+        hazard, records = write_survey(asked, profile, path)
         filled = replace(
             request,
             inputs=(path,),
@@ -100,6 +91,29 @@ def assess_area(
         done = assess.walk(filled, folder, now=now, memory_bytes=memory_bytes, progress=progress)
     _keep(asked, done, hazard, records, now)
     return done
+
+
+def write_survey(
+    asked: Asked, profile: profiles.Profile, path: Path
+) -> tuple[Record, dict[str, list[Record]]]:
+    """Write the records of an area and its surroundings as a survey that `fadeout assess` reads; give area and records.
+
+    Raises
+    ------
+    InputRefused
+        If there is no such area, or if it has no place.
+    """
+    viewer = Viewer(asked.who, "manager")
+    hazard = asked.store.get("hazardous_area", asked.area, viewer, asked.as_of)
+    if hazard is None or hazard.shape is None:
+        message = f"there is no hazardous area '{asked.area}' with a place in the store"
+        remedy = "see: fadeout records list hazardous_area"
+        raise InputRefused([Problem("store.no-area", message, remedy)])
+    margin = profile.area_margin_m if asked.margin_m is None else asked.margin_m
+    ground = _widened(hazard.shape, margin)
+    records = _records(asked, viewer, ground)
+    _write(path, records, ground, hazard)
+    return hazard, records
 
 
 def _widened(shape: BaseGeometry, margin_m: float) -> BaseGeometry:

@@ -27,6 +27,7 @@ from fadeout.exchange.outgoing import Outgoing, line_of, outgoing
 from fadeout.exchange.writing import write_records
 from fadeout.records import places
 from fadeout.records.access import PRECISE, Viewer
+from fadeout.records.asking import Ask
 from fadeout.records.catalogue import KINDS
 from fadeout.records.layout import BBox
 from fadeout.records.record import Record
@@ -47,6 +48,7 @@ class Asked:
     since: str = ""
     bbox: BBox | None = None
     crs: str = places.WGS84
+    ask: Ask | None = None  # of one kind: which of its records
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def _chosen(store: Store, asked: Asked, viewer: Viewer, kind: str, area: Record 
     if area is not None and area.shape is not None and KINDS[kind].geometry:
         bbox = area.shape.bounds
         shapely.prepare(area.shape)
-    for record in store.all(kind, viewer, as_of=asked.as_of, bbox=bbox, where=where):
+    for record in store.all(kind, viewer, as_of=asked.as_of, bbox=bbox, where=where, ask=asked.ask):
         if asked.since and record.recorded_at < asked.since:
             continue
         if area is None or _belongs(record, area):

@@ -25,6 +25,7 @@ from fadeout.records.standard import Standard
 from fadeout.records.store import Store
 
 BEARING = ("evidence", "box", "searched", "strike", "accident", "public_report", "release", "document")
+STANDS_ON = ("evidence", "accident", "strike")
 BY_ID = ("document",)  # belong to an area by its id, not by their place
 
 Read = Callable[..., list[Record]]
@@ -97,6 +98,19 @@ def checked_steps(
         if was.values.get("state") != now.values.get("state"):
             problems += rules.check(was, now, evidence_for(read, now), standard)
     return problems
+
+
+def checked(
+    change: Change, before: Record | None, after: Record, standard: Standard, who: str
+) -> list[Problem]:
+    """Hold one area as a person means it to the rules, by what the store holds inside a change."""
+    return rules.check(before, after, evidence_for(_reader(change, Viewer(who, "manager")), after), standard)
+
+
+def evidence_in(change: Change, area: Record, who: str) -> list[str]:
+    """The ids of evidence that lies in an area: what it stands on where nobody chose."""
+    read = _reader(change, Viewer(who, "manager"))
+    return [one.id for kind in STANDS_ON for one in _bearing(read, kind, area)]
 
 
 def flags(store: Store, who: str) -> list[dict[str, Any]]:

@@ -342,6 +342,48 @@ def _cell(row: Any) -> BaseGeometry | None:
     )
 
 
+def sides(connection: sa.Connection, kind: str, viewer: Viewer) -> tuple[BBox | None, tuple[str, ...]]:
+    """The bounds of all places of a kind, to their cells, and the stamps that its records bear."""
+    table = KIND_TABLES[kind]
+    allowed = table.c.sensitivity.in_(viewer.precise + viewer.coarse)
+    query = sa.select(
+        sa.func.min(table.c.cell_w),
+        sa.func.min(table.c.cell_s),
+        sa.func.max(table.c.cell_e),
+        sa.func.max(table.c.cell_n),
+    ).where(allowed)
+    w, s, e, n = connection.execute(query).one()
+    stamps = connection.execute(
+        sa.select(table.c.stamp).where(allowed, table.c.stamp.is_not(None)).distinct()
+    )
+    box = (
+        None
+        if w is None
+        else (w / CELLS_PER_DEG, s / CELLS_PER_DEG, (e + 1) / CELLS_PER_DEG, (n + 1) / CELLS_PER_DEG)
+    )
+    return box, tuple(str(one) for one in stamps.scalars())
+
+
+def drawn(
+    connection: sa.Connection, layout: Layout, kind: str, viewer: Viewer, bbox: BBox, columns: Sequence[str]
+) -> tuple[list[Any], dict[str, list[Any]]]:
+    """Give shapes in a box with a few of their columns, for maps: places as far as a viewer may see them."""
+    _check_names(kind, viewer, columns)
+    table = KIND_TABLES[kind]
+    if viewer.coarse:
+        found = page(connection, layout, kind, viewer, bbox=bbox, limit=1_000_000)
+        named: dict[str, list[Any]] = {
+            name: [one.id if name == "id" else one.values.get(name) for one in found] for name in columns
+        }
+        return [one.shape for one in found], named
+    query = sa.select(*(table.c[name] for name in columns), table.c.geom).where(
+        table.c.sensitivity.in_(viewer.precise), layout.within(kind, bbox)
+    )
+    rows = connection.execute(query).all()
+    shapes = layout.decode([row[-1] for row in rows])
+    return shapes, {name: [row[i] for row in rows] for i, name in enumerate(columns)}
+
+
 # --- as of -------------------------------------------------------------------------------------------------------------
 
 

@@ -213,12 +213,13 @@ class Store:
         as_of: str | None = None,
         bbox: BBox | None = None,
         where: Mapping[str, object] | None = None,
+        ask: Ask | None = None,
     ) -> Iterator[Record]:
         """Give all records of a kind, page by page, as they stood when the first page was read."""
         self._noted(kind, viewer)
         with self.connected() as connection:
             yield from reading.all_of(
-                connection, self.layout, kind, viewer, as_of=as_of, bbox=bbox, where=where
+                connection, self.layout, kind, viewer, as_of=as_of, bbox=bbox, where=where, ask=ask
             )
 
     def get(self, kind: str, id: str, viewer: Viewer, as_of: str | None = None) -> Record | None:

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
+from fastapi import Request, Response
 
 from fadeout.jobs.tiling import Tiles
+from fadeout.records import standard
+from fadeout.records.standard import Standard
 from fadeout.records.store import Store, open_store
 
 Clock = Callable[[], datetime]
@@ -38,6 +41,15 @@ class Setting:
     standard: str | None = None  # the national standard
     keys: Path | None = None
     master: bytes | None = field(default=None, repr=False)
+
+
+class Filling(Protocol):
+    """The templates, with their translations."""
+
+    def page(
+        self, request: Request, template: str, present: Any = None, status: int = 200, **values: Any
+    ) -> Response:
+        """Fill a template for a request."""
 
 
 class Rates:
@@ -72,7 +84,8 @@ class Desk:
     tiles: Tiles
     clock: Clock
     rates: Rates
-    pages: Any  # the templates, with their translations
+    standard: Standard  # the national one
+    pages: Filling
 
     @property
     def engine(self) -> sa.Engine:
@@ -91,8 +104,8 @@ class Desk:
         return path
 
 
-def open_desk(setting: Setting, pages: Any, clock: Clock = now) -> Desk:
+def open_desk(setting: Setting, pages: Filling, clock: Clock = now) -> Desk:
     """Open the store and make the folder."""
     store = open_store(setting.store, clock)
     setting.folder.mkdir(parents=True, exist_ok=True)
-    return Desk(setting, store, Tiles(store), clock, Rates(clock), pages)
+    return Desk(setting, store, Tiles(store), clock, Rates(clock), standard.load(setting.standard), pages)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fadeout.errors import FadeoutError, InputRefused, Problem
+from fadeout.errors import FadeoutError, InputRefused
 
 
 class NotIn(FadeoutError):
@@ -90,6 +90,7 @@ def problem_json(status: int, error: Exception | None = None, detail: str = "") 
         "status": status,
         "detail": detail or " ".join(f"{one.message}." for one in problems),
         "problems": [
-            {"code": one.code, "message": one.message, "remedy": one.remedy, "row": one.row} for one in problems
+            {"code": one.code, "message": one.message, "remedy": one.remedy, "row": one.row}
+            for one in problems
         ],
     }

@@ -5,7 +5,7 @@ Gives   `may`, a dependency that gives the `Present` person or refuses; `PERMISS
 Knows   sessions by cookie, map programs by token, forms by their CSRF token
 Start   at `may`
 
-A route without `may` does not start (`app.check_routes`), but those named in `OPEN`.
+The server does not start with a route that has neither `may` nor `@open_to_all` (`app.check_routes`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from fadeout.web.desk import Desk
 from fadeout.web.faults import Denied, NotIn
 
 COOKIE = "fadeout_session"
+OPEN_MARK = "open_to_all"
 ALL = tuple(ROLES)
 DESK = ("information_manager", "operations")
 PERMISSIONS: dict[str, tuple[str, tuple[str, ...]]] = {  # what it is in words, and the roles that may
@@ -90,6 +91,12 @@ def may(permission: str) -> Any:
 
     check.permission = permission  # type: ignore[attr-defined]
     return Depends(check)
+
+
+def open_to_all(handler: Any) -> Any:
+    """Mark a handler as open to whoever comes."""
+    setattr(handler, OPEN_MARK, True)
+    return handler
 
 
 async def present_at(request: Request) -> Present:

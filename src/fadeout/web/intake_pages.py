@@ -1,0 +1,13 @@
+"""Taking files in: drop a file, look through what it would change, decide.
+
+Reads   the store
+Gives   pages
+Knows   nothing yet
+Start   at `router`
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)

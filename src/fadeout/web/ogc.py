@@ -1,0 +1,13 @@
+"""OGC API - Features and Tiles over the records.
+
+Reads   the store
+Gives   pages
+Knows   nothing yet
+Start   at `router`
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)

@@ -1,0 +1,13 @@
+"""Land release: where an area stands, what the next step needs, what is missing.
+
+Reads   the store
+Gives   pages
+Knows   nothing yet
+Start   at `router`
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)
