@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
+import shapely.geometry
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 SMALL_BLOCK, BLOCK = 128, 512  # pixels; the small one gives overviews to small areas too
 SMALL_GRID = 1024  # sides up to which the small block is taken
@@ -123,3 +126,20 @@ def picture(
         with memory.open(driver="PNG", width=width, height=height, count=4, dtype="uint8") as out:
             out.write(np.moveaxis(pixels, 2, 0))
         return bytes(memory.read()), bounds
+
+
+def empty_ground(path: Path, bands: Sequence[str]) -> BaseGeometry:
+    """The ground on which all of some bands of a file are 0, as far as they say anything, in longitude and latitude."""
+    import rasterio
+    from rasterio.features import shapes
+    from rasterio.warp import transform_geom
+
+    with rasterio.open(path) as file:
+        names = [str(name) for name in file.descriptions]
+        values = [file.read(names.index(band) + 1) for band in bands]
+        said = np.all([np.isfinite(one) for one in values], axis=0)
+        zero = said & np.all([one == 0 for one in values], axis=0)
+        found = shapes(zero.astype(np.uint8), mask=zero, transform=file.transform)
+        outlines = [transform_geom(file.crs, "EPSG:4326", geometry) for geometry, _ in found]
+    drawn = [shapely.geometry.shape(one) for one in outlines]
+    return shapely.union_all(drawn) if drawn else shapely.Polygon()

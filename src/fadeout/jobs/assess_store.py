@@ -133,7 +133,21 @@ def _records(asked: Asked, viewer: Viewer, ground: BaseGeometry) -> dict[str, li
         reach = around if layer == "strikes" else ground
         rows = asked.store.all(kind, viewer, as_of=asked.as_of, bbox=reach.bounds)
         found[layer] = [one for one in rows if one.shape is not None and reach.intersects(one.shape)]
+    found["evidence"] += _found_in(asked, viewer, found)
     return found
+
+
+def _found_in(asked: Asked, viewer: Viewer, found: dict[str, list[Record]]) -> list[Record]:
+    """Finds of searches that reach out of the ground: a box that was stopped needs its find, wherever in it that lies."""
+    searches = {one.id for one in found["searched"]}
+    known = {one.id for one in found["evidence"]}
+    bounds = [one.shape.bounds for one in found["searched"] if one.shape is not None]
+    if not bounds:
+        return []
+    west, south, east, north = zip(*bounds, strict=True)
+    near = (min(west), min(south), max(east), max(north))
+    rows = asked.store.all("evidence", viewer, as_of=asked.as_of, bbox=near)
+    return [one for one in rows if one.id not in known and one.values.get("searched_id") in searches]
 
 
 def _write(path: Path, records: dict[str, list[Record]], ground: BaseGeometry, hazard: Record) -> None:

@@ -299,3 +299,8 @@ def _check_kind(kind: str) -> None:
 
 def _refused(code: str, message: str, remedy: str) -> InputRefused:
     return InputRefused([Problem(code, message, remedy)])
+
+
+def as_drawn(shape: BaseGeometry | None) -> str | None:
+    """A place as a form sends it: GeoJSON, None where there is none."""
+    return None if shape is None else str(shapely.to_geojson(shape))

@@ -21,11 +21,14 @@ from fadeout.records import ledger_records, reading, rules
 from fadeout.records.access import Viewer
 from fadeout.records.changing import Change
 from fadeout.records.record import Plain, Record
+from fadeout.records.rules_case import Case
+from fadeout.records.rules_needs import NEEDS
 from fadeout.records.standard import Standard
 from fadeout.records.store import Store
 
 BEARING = ("evidence", "box", "searched", "strike", "accident", "public_report", "release", "document")
 STANDS_ON = ("evidence", "accident", "strike")
+OF_RELEASE = ("signature", "authority", "released-on", "method", "depth")  # asked of a release that is there
 BY_ID = ("document",)  # belong to an area by its id, not by their place
 
 Read = Callable[..., list[Record]]
@@ -111,6 +114,65 @@ def evidence_in(change: Change, area: Record, who: str) -> list[str]:
     """The ids of evidence that lies in an area: what it stands on where nobody chose."""
     read = _reader(change, Viewer(who, "manager"))
     return [one.id for kind in STANDS_ON for one in _bearing(read, kind, area)]
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that a step needs: its name, what it asks, whether it is there, and what is missing."""
+
+    name: str
+    about: str
+    met: bool
+    missing: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A step that an area may take next: where to, by which clause, what it needs, on which evidence it would stand."""
+
+    to: str
+    clause: str
+    needs: tuple[Need, ...]
+    stands_on: tuple[str, ...]
+    release: Record | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing is missing."""
+        return all(need.met for need in self.needs)
+
+
+def outlook(store: Store, area: str, standard: Standard, who: str) -> tuple[Record, list[Outlook]]:
+    """Give an area and the steps that it may take next, each with what is there for it and what is missing.
+
+    Raises
+    ------
+    InputRefused
+        If there is no such area.
+    """
+    with store.change(who=who, why="looking", keep=False) as change:
+        read = _reader(change, Viewer(who, "manager"))
+        before = _area(read, area)
+        inside = evidence_in(change, before, who)
+        was = str(before.values.get("state", ""))
+        found = [_outlook(step, before, inside, read, standard) for step in rules.STEPS if step.before == was]
+    return before, found
+
+
+def _outlook(
+    step: rules.Step, before: Record, inside: Sequence[str], read: Read, standard: Standard
+) -> Outlook:
+    stood = before.values.get("stands_on") or []
+    ids = tuple(dict.fromkeys([*(stood if isinstance(stood, list) else [str(stood)]), *inside]))
+    values = {**before.values, "state": step.after, "profile": standard.label, "stands_on": list(ids)}
+    after = replace(before, values=values)
+    case = Case(before, after, tuple(evidence_for(read, after)), standard)
+    needs = []
+    for name in step.needs:
+        missing = tuple(NEEDS[name].faults(case))
+        waits = name in OF_RELEASE and case.release is None
+        needs.append(Need(name, NEEDS[name].about, not missing and not waits, missing))
+    return Outlook(step.after, step.clause, tuple(needs), ids, case.release)
 
 
 def flags(store: Store, who: str) -> list[dict[str, Any]]:

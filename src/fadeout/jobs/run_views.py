@@ -110,6 +110,15 @@ def area(run: Run) -> BaseGeometry | None:
 
 
 @lru_cache(maxsize=64)
+def not_searched(run: Path, fitted: Path | None = None) -> BaseGeometry:
+    """The assessed ground that nobody searched; of an update, the run that it began at is given too."""
+    if fitted is None:
+        return rasters.empty_ground(run / "hazard.tif", ("effort",))
+    since = rasters.empty_ground(run / "hazard.tif", ("searched_since",))
+    return shapely.intersection(rasters.empty_ground(fitted / "hazard.tif", ("effort",)), since)
+
+
+@lru_cache(maxsize=64)
 def _read(path: Path, layer: str) -> tuple[dict[str, Any], ...]:
     if not path.is_file():
         return ()

@@ -65,6 +65,7 @@ class Request:
     keys: Path | None = None  # the key file of persons
     master: bytes | None = None  # the key that encrypts it
     dry_run: bool = False
+    leave_out: frozenset[tuple[str, int]] = frozenset()  # rows that a person left out: layer, row of the file
 
 
 CLAIMS = ("claim", "claim_source")
@@ -191,12 +192,15 @@ class _Intake:
     known: dict[str, bool] = field(
         default_factory=dict
     )  # whether the store held any of a kind before the file
+    layer: str = ""  # that is being put, and the rows of the file by id
+    rows: dict[str, int] = field(default_factory=dict)
 
     def take(self, path: Path, say: Progress) -> None:
         """Read the file piece by piece; put what is sound, gather what is not."""
         review, done = self.review, 0
         ground = storing_gate.ground_of(self.change, self.request.who)
         for piece in formats.chunks(path, ROWS_AT_ONCE):
+            piece = self.wanted(piece)
             self.seen.append(replace(piece, columns={}, geometries=(), rows=()))
             for ready, unknown in _tables(piece, self.request, self.mapping, review.problems, review.notes):
                 done += self.take_table(ready, unknown, ground)
@@ -216,6 +220,13 @@ class _Intake:
                 self.change, self.stepped, standard, self.request.who
             )
 
+    def wanted(self, piece: RawLayer) -> RawLayer:
+        """A piece of a layer without the rows that a person left out."""
+        left = {row for layer, row in self.request.leave_out if layer == piece.name}
+        if not left.intersection(piece.rows):
+            return piece
+        return piece.kept([i for i, row in enumerate(piece.rows) if row not in left])
+
     def take_table(self, ready: _Ready, unknown: Sequence[str], ground: BaseGeometry | None) -> int:
         """Check a table and put its records, unless anything of the file was refused before; give how many rows."""
         review, table = self.review, ready.table
@@ -230,6 +241,8 @@ class _Intake:
             taken, table, ground, self.request.repair, review.problems, review.findings, review.notes
         )
         if not review.problems:
+            self.rows = {one.id: row for one, row in zip(taken.records, taken.rows, strict=True)}
+            self.layer = table.layer.name
             self.put(taken)
         return len(taken.records)
 
@@ -280,7 +293,8 @@ class _Intake:
         if kind == "hazardous_area" and before is not None:
             self.stepped.setdefault(id, from_body(kind, id, before))
         if len(self.review.details) < TOLD:
-            told = {"kind": kind, "id": id, "action": action, "fields": _fields(before, after)}
+            place = {"layer": self.layer, "row": self.rows.get(id)}
+            told = {"kind": kind, "id": id, "action": action, "fields": _fields(before, after), **place}
             self.review.details.append(told)
 
 

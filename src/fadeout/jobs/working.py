@@ -143,7 +143,9 @@ def _assess(place: Place, taken: Work, say: Callable[[str, float], None]) -> dic
         memory_bytes=place.memory,
         progress=say,
     )
-    return {"words": done.words[0] if done.words else "done", "run": taken.id}
+    left = done.summary["remaining"]
+    words = f"{left['median']:.3g} items remaining, {left['low']:.3g} to {left['high']:.3g} (90 %)"
+    return {"words": words, "run": taken.id}
 
 
 def _update(place: Place, taken: Work, say: Callable[[str, float], None]) -> dict[str, Any]:
@@ -162,7 +164,9 @@ def _update(place: Place, taken: Work, say: Callable[[str, float], None]) -> dic
         runs = place.folder / "runs"
         request = update.Request(runs / str(asked["run"]), (path,), runs / taken.id, profile)
         done = update.update(request, now=place.clock())
-    return {"words": done.words[0] if done.words else "done", "run": taken.id}
+    left = done.summary["remaining"]["assessed"]
+    words = f"{left['expected']:.3g} items expected, {left['low']:.3g} to {left['high']:.3g} (90 %)"
+    return {"words": words, "run": taken.id}
 
 
 JOBS: dict[str, Callable[[Place, Work, Callable[[str, float], None]], dict[str, Any]]] = {

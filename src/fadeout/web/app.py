@@ -93,6 +93,7 @@ def make_app(setting: Setting, clock: Clock = now) -> FastAPI:
     app.exception_handler(FadeoutError)(_fault)
     app.exception_handler(HTTPException)(_http_fault)
     app.exception_handler(RequestValidationError)(_asked_wrongly)
+    app.exception_handler(Exception)(_our_fault)
     return app
 
 
@@ -148,6 +149,13 @@ async def _fault(request: Request, error: Exception) -> Response:
 async def _http_fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return await _answer(request, error.status_code, None)
+
+
+async def _our_fault(request: Request, error: Exception) -> Response:
+    answer = await _answer(request, 500, None)  # the log of the server has the rest
+    for name, value in HEADERS.items():
+        answer.headers.setdefault(name, value)
+    return answer
 
 
 async def _asked_wrongly(request: Request, error: Exception) -> Response:

@@ -175,7 +175,7 @@ def _run_page(
         work=work,
         run=run,
         figures=run.summary,
-        boxes=[one["properties"] for one in run_views.boxes(run)],
+        boxes=run.summary.get("next_boxes", ()),
         hazard=hazard,
         layers={name: words for name, (words, _, _) in run_views.LAYERS.items()},
         files=[name for name in run_views.FILES if (run.folder / name).is_file()],
@@ -194,14 +194,17 @@ def _methods(work: Work) -> list[str]:
 def run_map(request: Request, id: str, present: Present = may("assess")) -> Response:
     """What of a run a map draws beside its picture."""
     desk: Desk = request.app.state.desk
-    run = _run(desk, id)
+    work, run = queue.find(desk.engine, id), _run(desk, id)
     area = run_views.area(run)
+    fitted = _run(desk, str(work.asked["run"])).folder if work.kind == working.UPDATE else None
+    bare = run_views.not_searched(run.folder, fitted)
     nothing: dict[str, Any] = {"type": "FeatureCollection", "features": []}
     return JSONResponse(
         {
             "bounds": run_views.picture(run.folder, "any")[1],
             "boxes": {"type": "FeatureCollection", "features": run_views.boxes(run)},
             "area": json.loads(shapely.to_geojson(area)) if area is not None else nothing,
+            "not_searched": json.loads(shapely.to_geojson(bare)),
             "stamps": run.stamps,
         }
     )

@@ -7,11 +7,12 @@ const { map, ready } = makeMap(config);
 const [told] = await Promise.all([fetch(`/runs/${config.run}/map`).then((answer) => answer.json()), ready]);
 window.fadeoutMap = map;
 const [w, s, e, n] = told.bounds, corners = [[w, n], [e, n], [e, s], [w, s]];
-map.setLayoutProperty("not-searched", "visibility", "visible");
 for (const layer of config.layers) {
   map.addSource(layer, { type: "image", url: `/runs/${config.run}/${layer}.png`, coordinates: corners });
   map.addLayer({ id: layer, type: "raster", source: layer, paint: { "raster-opacity": 0.85, "raster-resampling": "nearest" } }, "evidence:other");
 }
+map.addSource("run-bare", { type: "geojson", data: told.not_searched });
+map.addLayer({ id: "run-bare", type: "fill", source: "run-bare", paint: { "fill-pattern": "not-searched" } }, "evidence:other");
 map.addSource("run-area", { type: "geojson", data: told.area });
 map.addLayer({ id: "run-area", type: "line", source: "run-area", paint: { "line-color": "#b87400", "line-width": 2.5, "line-dasharray": [2, 1] } });
 map.addSource("run-boxes", { type: "geojson", data: told.boxes });
