@@ -266,13 +266,9 @@ def record(request: Request, kind: str, id: str, part: str = "", present: Presen
     versions = desk.store.history(id, viewer, kind)
     if found is None and not versions:
         raise Missing
-    steps = list(
-        zip(
-            differences(versions),
-            [()] + [editing.differences(a.record, b.record) for a, b in pairwise(versions)],
-            strict=True,
-        )
-    )
+    told = differences(versions)
+    changed = [editing.differences(a.record, b.record) for a, b in pairwise(versions)]
+    steps = list(zip(told, [[], *changed][: len(told)], strict=True))
     shown = found or versions[-1].record
     values = map_values(desk, present, **_drawn(shown, about)) if not part and shown.shape is not None else {}
     return desk.pages.page(
