@@ -59,7 +59,10 @@ class Screen:
         """What axe finds against WCAG 2.2 AA and its own rules of thumb."""
         self.page.add_script_tag(url="/static/parts/axe.min.js")
         found = self.page.evaluate("async () => (await axe.run(document)).violations")
-        return [f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary'][:200]}" for one in found]
+        return [
+            f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary'][:200]}"
+            for one in found
+        ]
 
     def map_ready(self, ms: int = 30_000) -> None:
         """Wait until the map of the page is drawn."""

@@ -19,7 +19,12 @@ def finds(n: int = 6) -> list[Record]:
         Record(
             "evidence",
             f"EP-{i}",
-            {"kind": "item" if i % 2 else "fragment", "count": 1 + i % 3, "found_on": f"2026-03-{i + 1:02d}"},
+            {
+                "kind": "item" if i % 2 else "fragment",
+                "how": "opportunistic",
+                "count": 1 + i % 3,
+                "found_on": f"2026-03-{i + 1:02d}",
+            },
             Point(LON + 0.0005 + i * 0.0005, LAT + 0.002),
         )
         for i in range(n)

@@ -128,7 +128,9 @@ def test_what_happens_to_accounts_stands_in_the_log(server: Server) -> None:
     assert "cle" in client.get("/log").text
 
 
-@pytest.mark.parametrize("path", ["/enter", "/map", "/records", "/nothing", "/healthz", "/static/fadeout.css"])
+@pytest.mark.parametrize(
+    "path", ["/enter", "/map", "/records", "/nothing", "/healthz", "/static/fadeout.css"]
+)
 def test_every_answer_carries_a_strict_policy(server: Server, path: str) -> None:
     answer = server.signed("operations").get(path)
     policy = answer.headers["content-security-policy"]

@@ -31,8 +31,13 @@ def test_a_table_is_filtered_sorted_and_paged(server: Server) -> None:
     fill(server.store, *many)
     client = server.signed("operations")
     assert rows(client.get("/records/evidence?f.kind=fragment").text) == ["EP-0", "EP-2", "EP-4"]
-    assert rows(client.get("/records/evidence", params={"f.found_on": ">2026-03-04"}).text) == ["EP-4", "EP-5"]
-    assert rows(client.get("/records/evidence", params={"f.id": "M-11"}).text) == [f"M-{n}" for n in range(110, 120)]
+    assert rows(client.get("/records/evidence", params={"f.found_on": ">2026-03-04"}).text) == [
+        "EP-4",
+        "EP-5",
+    ]
+    assert rows(client.get("/records/evidence", params={"f.id": "M-11"}).text) == [
+        f"M-{n}" for n in range(110, 120)
+    ]
     assert "No record fits" in client.get("/records/evidence", params={"f.munition": "x"}).text
     assert client.get("/records/evidence", params={"f.count": "many"}).status_code == 422
     seen, address = [], "/records/evidence?sort=count:down"
@@ -80,7 +85,13 @@ def test_a_record_is_made_changed_told_in_history_and_taken_back(server: Server)
     place = json.dumps({"type": "Point", "coordinates": [LON, LAT]})
     made = client.post(
         "/records/evidence/new/edit",
-        data={"id": "EP-9", "version": "0", "place": place, "why": "seen today", **form(kind="item", count="2")},
+        data={
+            "id": "EP-9",
+            "version": "0",
+            "place": place,
+            "why": "seen today",
+            **form(kind="item", count="2"),
+        },
     )
     assert made.headers["location"].startswith("/records/evidence/EP-9?changed=")
     again = client.post(
@@ -88,7 +99,8 @@ def test_a_record_is_made_changed_told_in_history_and_taken_back(server: Server)
     )
     assert (again.status_code, "edit.there-already" in again.text) == (422, True)
     changed = client.post(
-        "/records/evidence/EP-9/edit", data={"version": "1", **form(kind="item", count="3", remark="by the well")}
+        "/records/evidence/EP-9/edit",
+        data={"version": "1", **form(kind="item", count="3", remark="by the well")},
     )
     assert changed.status_code == 303
     page = client.get("/records/evidence/EP-9").text
@@ -139,15 +151,22 @@ def test_the_gate_answers_beside_the_drawing(server: Server) -> None:
     fill(server.store)
     client = server.signed("operations")
     bow = {"type": "Polygon", "coordinates": [[[10, 5], [10.01, 5.01], [10.01, 5], [10, 5.01], [10, 5]]]}
-    assert "not valid" in client.post(
-        "/records/hazardous_area/check", data={"place": json.dumps(bow), "id": "SHA-2"}
+    assert (
+        "not valid"
+        in client.post("/records/hazardous_area/check", data={"place": json.dumps(bow), "id": "SHA-2"}).text
+    )
+    over = client.post(
+        "/records/hazardous_area/check", data={"place": to_geojson(SQUARE), "id": "SHA-2"}
     ).text
-    over = client.post("/records/hazardous_area/check", data={"place": to_geojson(SQUARE), "id": "SHA-2"}).text
     assert "Look at this:" in over
-    fine = {"type": "Polygon", "coordinates": [[[10.1, 5], [10.11, 5], [10.11, 5.01], [10.1, 5.01], [10.1, 5]]]}
-    assert "nothing against" in client.post(
-        "/records/hazardous_area/check", data={"place": json.dumps(fine), "id": "SHA-2"}
-    ).text
+    fine = {
+        "type": "Polygon",
+        "coordinates": [[[10.1, 5], [10.11, 5], [10.11, 5.01], [10.1, 5.01], [10.1, 5]]],
+    }
+    assert (
+        "nothing against"
+        in client.post("/records/hazardous_area/check", data={"place": json.dumps(fine), "id": "SHA-2"}).text
+    )
     point = {"type": "Point", "coordinates": [10, 5]}
     wrong = client.post("/records/hazardous_area/check", data={"place": json.dumps(point)}).text
     assert "Refused:" in wrong
@@ -169,7 +188,10 @@ def test_an_area_is_drawn_on_the_evidence_in_it_and_not_without(server: Server) 
     found = server.store.get("hazardous_area", "SHA-2", STAFF)
     assert found is not None
     assert found.values["stands_on"] == [f"EP-{n}" for n in range(6)]
-    nothing = {"type": "Polygon", "coordinates": [[[10.1, 5], [10.11, 5], [10.11, 5.01], [10.1, 5.01], [10.1, 5]]]}
+    nothing = {
+        "type": "Polygon",
+        "coordinates": [[[10.1, 5], [10.11, 5], [10.11, 5.01], [10.1, 5.01], [10.1, 5]]],
+    }
     bare = client.post(
         "/records/hazardous_area/new/edit",
         data={"id": "SHA-3", "place": json.dumps(nothing), **form(state="suspected")},
@@ -188,7 +210,9 @@ def test_a_polygon_is_split_along_a_line_and_the_parts_make_the_whole(server: Se
     assert kept.shape is not None and new.shape is not None  # noqa: PT018
     assert kept.shape.area + new.shape.area == pytest.approx(SQUARE.area)
     beside = {"type": "LineString", "coordinates": [[0, 0], [1, 1]]}
-    missed = client.post("/records/hazardous_area/SHA-1/split", data={"version": "2", "line": json.dumps(beside)})
+    missed = client.post(
+        "/records/hazardous_area/SHA-1/split", data={"version": "2", "line": json.dumps(beside)}
+    )
     assert (missed.status_code, "edit.no-split" in missed.text) == (422, True)
 
 

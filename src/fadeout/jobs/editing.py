@@ -240,7 +240,10 @@ def _values(edit: Edit, today: date, problems: list[Problem]) -> dict[str, Plain
             values[name] = cells.parsed(by_name[name], text.strip(), cells.Manner(today=today))
         except cells.CellFault as fault:
             problems.append(Problem(fault.code, fault.message, fault.remedy))
-    missing = [one.name for one in by_name.values() if one.required and one.name not in values]
+    asked = [
+        one.name for one in by_name.values() if one.required and (not edit.version or one.name in edit.values)
+    ]
+    missing = [name for name in asked if name not in values]
     problems += [Problem("edit.missing", f"{name} is empty", "write it") for name in missing]
     return values
 

@@ -64,6 +64,7 @@ ROOMS = (
     account_pages,
     ogc,
 )
+LARGEST_BODY = 64 * 2**20  # bytes, where a route does not say (assumed)
 SETTING = "FADEOUT_SERVER_SETTING"
 
 
@@ -83,6 +84,13 @@ def make_app(setting: Setting, clock: Clock = now) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        max_body_size=LARGEST_BODY,
+        telemetry={
+            "auto_configure": False,
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+        },  # nothing leaves
     )
     app.state.desk = open_desk(setting, Pages(), clock)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")

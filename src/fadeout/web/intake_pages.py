@@ -67,7 +67,7 @@ def _waiting(desk: Desk) -> Iterator[Path]:
         yield from (one for one in sorted(folder.iterdir(), reverse=True) if (one / "about.json").is_file())
 
 
-@router.post("/intake")
+@router.post("/intake", max_body_size=2 * LARGEST)
 async def bring(
     request: Request,
     files: Annotated[list[UploadFile] | None, File()] = None,

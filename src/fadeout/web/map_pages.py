@@ -25,6 +25,7 @@ from fadeout.web.faults import Missing
 from fadeout.web.permissions import Present, may
 
 router = APIRouter()
+LARGEST_MAP = 64 * 2**30  # bytes of a base map (assumed)
 TILE = "application/vnd.mapbox-vector-tile"
 NAMES = {  # as the legend says
     "searched": "Searched ground",
@@ -164,7 +165,7 @@ def base_maps(request: Request, present: Present = may("intake")) -> Response:
     )
 
 
-@router.post("/basemaps", include_in_schema=False)
+@router.post("/basemaps", include_in_schema=False, max_body_size=LARGEST_MAP)
 async def base_maps_change(
     request: Request, file: Annotated[UploadFile | None, File()] = None, present: Present = may("intake")
 ) -> Response:

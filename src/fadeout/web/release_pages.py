@@ -142,12 +142,17 @@ def step(request: Request, id: str, fields: Fields, present: Present = may("deci
                 [Problem("edit.no-reason", "there is no reason", "write why this step is taken")]
             )
         _, steps = land_release.outlook(desk.store, id, desk.standard, present.name)
-        stands_on = next((one.stands_on for one in steps if one.to == to), ())
-        asked = land_release.Step(id, to, stands_on, closed)
+        chosen = next((one for one in steps if one.to == to), None)
+        if chosen is None:
+            nexts = ", ".join(one.to for one in steps)
+            message = f"{id} cannot go to '{to[:40]}'"
+            raise InputRefused([Problem("rules.no-such-step", message, f"it may go to {nexts}")])
+        asked = land_release.Step(id, to, chosen.stands_on, closed)
         land_release.step(desk.store, asked, desk.standard, who=present.name, why=f"{to}: {why}")
     except InputRefused as refused:
         return _area_page(request, id, present, refused.problems, fields)
-    return _back(id, desk.store.changes(1)[0]["change"], f"{id} is now {to}.")
+    change = desk.store.history(id, present.viewer(), "hazardous_area")[-1].change
+    return _back(id, change, f"{id} is now {to}.")
 
 
 @router.post("/release/{id:path}/document")
@@ -203,9 +208,11 @@ def _keep_document(
 def document_file(request: Request, sha256: str, present: Present = may("look")) -> Response:
     """A paper that is kept."""
     desk: Desk = request.app.state.desk
-    found = desk.store.page("document", present.viewer(), limit=1, ask=Compare("sha256", "=", sha256))
     path = desk.folder / "attachments" / sha256
-    if not found or present.viewer().coarse or not sha256.isalnum() or not path.is_file():
+    if present.viewer().coarse or not sha256.isalnum() or not path.is_file():
+        raise Missing
+    found = desk.store.page("document", present.viewer(), limit=1, ask=Compare("sha256", "=", sha256))
+    if not found:
         raise Missing
     name = str(found[0].values.get("file") or sha256)
     return FileResponse(path, filename=name, media_type="application/octet-stream")
