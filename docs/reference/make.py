@@ -1,6 +1,6 @@
-"""Writes docs/reference/commands.md and formats.md from the program itself, so that they cannot differ from it.
+"""Writes docs/reference/commands.md, formats.md and who-may-what.md from the program itself, so that they cannot differ from it.
 
-Reads   `fadeout.cli`, `fadeout.exchange.formats`
+Reads   `fadeout.cli`, `fadeout.exchange.formats`, `fadeout.web.who_may`
 Gives   the pages beside this file; with --check, an error if one is out of date
 Start   at `main`: `./run python docs/reference/make.py`
 """
@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from fadeout.cli import app
 from fadeout.exchange import formats
+from fadeout.web import who_may
 
 HERE = Path(__file__).parent
 HEAD = """# Commands
@@ -47,7 +48,11 @@ def page() -> str:
 
 def main() -> None:
     """Write the pages, or compare them."""
-    pages = {HERE / "commands.md": page(), HERE / "formats.md": formats.as_markdown()}
+    pages = {
+        HERE / "commands.md": page(),
+        HERE / "formats.md": formats.as_markdown(),
+        HERE / "who-may-what.md": who_may.as_markdown(),
+    }
     for path, new in pages.items():
         if "--check" not in sys.argv[1:]:
             path.write_text(new, encoding="utf-8")

@@ -8,7 +8,7 @@ import pyotp
 import pytest
 from serving import PASSWORD, Server
 
-from fadeout.records import accounts, access_log
+from fadeout.records import access_log, accounts
 
 
 def enter(server: Server, login: str, password: str = PASSWORD, code: str = "") -> int:
