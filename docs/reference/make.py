@@ -1,4 +1,4 @@
-"""Writes docs/reference/commands.md, formats.md and who-may-what.md from the program itself, so that they cannot differ from it.
+"""Writes the pages of the reference that come from the program itself, so that they cannot differ from it.
 
 Reads   `fadeout.cli`, `fadeout.exchange.formats`, `fadeout.web.who_may`
 Gives   the pages beside this file; with --check, an error if one is out of date

@@ -25,7 +25,7 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
         yield running
         running.close()
 

@@ -15,3 +15,12 @@ document.addEventListener("keydown", (event) => {  // "/" goes to the first filt
     if (first) { event.preventDefault(); first.focus(); }
   }
 });
+function reachable() {  // what scrolls sideways is reached by key
+  for (const one of document.querySelectorAll(".wide")) {
+    if (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight) one.tabIndex = 0; else one.removeAttribute("tabindex");
+  }
+}
+reachable();
+window.addEventListener("resize", reachable);
+document.addEventListener("toggle", reachable, true);
+document.addEventListener("htmx:afterSettle", reachable);

@@ -124,7 +124,8 @@ export function makeMap(config, holder = "map") {
     for (const [name, made] of Object.entries({ ...PATTERNS, ...MARKS })) map.addImage(name, made.getContext("2d").getImageData(0, 0, made.width, made.height), { pixelRatio: made.width === 28 ? 1.4 : 1 });
     for (const [state, look] of Object.entries(config.boxes)) { const made = boxPattern(look); map.addImage(`box-${state}`, made.getContext("2d").getImageData(0, 0, 24, 24)); }
     map.addLayer({ id: "not-searched", type: "background", paint: { "background-pattern": "not-searched" } });
-    for (const kind of config.kinds) for (const layer of layersOf(kind, config)) map.addLayer(layer);
+    const layers = config.kinds.flatMap((kind) => layersOf(kind, config)), last = (one) => one.id.endsWith(":label") ? (one.id.startsWith("hazardous_area") ? 2 : 1) : 0;
+    for (const layer of layers.sort((a, b) => last(a) - last(b))) map.addLayer(layer);  // of labels that collide the last wins
     done(map);
   }));
   return { map, ready, setDay: (day) => config.kinds.forEach((kind) => map.getSource(kind)?.setTiles(tilesOf(kind, day))), layersOf: (kind) => layersOf(kind, config).map((one) => one.id) };
