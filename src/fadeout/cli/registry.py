@@ -157,7 +157,7 @@ def deadlines(
         told = {"due": [_duty(s, d) for s, d in due], "passed_or_unknown": [_duty(s, d) for s, d in apart]}
         print_json({"as_of": day.isoformat(), **told})
         return
-    print_table(_gathered(registry, due, bool(state)), f"Nothing falls due within {within} of {say(day)}.")
+    print_table(_due(registry, due, bool(state)), f"Nothing falls due within {within} of {say(day)}.")
     rows = [
         {
             "state": s,
@@ -279,29 +279,18 @@ def _duties(registry: Registry, state: str, day: date) -> dict[str, tuple[Duty, 
     return {code: duties_of(registry, code, day)}
 
 
-def _gathered(registry: Registry, due: list[tuple[str, Duty]], each: bool) -> list[dict[str, Any]]:
+def _due(registry: Registry, due: list[tuple[str, Duty]], each: bool) -> list[dict[str, Any]]:
     """Rows of deadlines; what all parties owe on one day is one row."""
-    rows: list[dict[str, Any]] = []
-    yearly = [(state, duty) for state, duty in due if duty.key == "article7_yearly"]
-    shown: set[date] = set()
-    for state, duty in due:
-        where = f"{state} {registry.subjects[state].name}"
-        if duty.key == "article7_yearly" and not each and duty.due is not None:
-            if duty.due in shown:
-                continue
-            shown.add(duty.due)
-            where = f"{sum(one.due == duty.due for _, one in yearly)} parties"
-        rows.append(
-            {
-                "day": _plain(duty.due),
-                "state": where,
-                "duty": duty.title,
-                "article": duty.article,
-                "how": duty.arithmetic,
-                "unverified": ", ".join(duty.unverified),
-            }
-        )
-    return rows
+    from fadeout.jobs.registry_rows import due_rows
+
+    return [
+        {
+            "day": row["day"],
+            "state": f"{row['state']} {row['name']}".strip(),
+            **{name: row[name] for name in ("duty", "article", "how", "unverified")},
+        }
+        for row in due_rows(registry, due, each)
+    ]
 
 
 def _claims_on(registry: Registry, subject: str) -> list[dict[str, Any]]:

@@ -73,6 +73,17 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     return out.getvalue().encode("utf-8-sig")
 
 
+def csv_rows(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows of any table of the registry as CSV: columns by the first row, a byte-order mark first.
+
+    Examples
+    --------
+    >>> csv_rows([{"state": "LAO", "day": ""}]).decode("utf-8-sig").split()
+    ['state,day', 'LAO,']
+    """
+    return _csv(list(rows[0]), (list(row.values()) for row in rows)) if rows else b""
+
+
 def digest(registry: Registry) -> str:
     """The SHA-256 of a registry's tables."""
     made = csv_tables(registry)

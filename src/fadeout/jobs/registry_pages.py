@@ -21,9 +21,9 @@ from typing import Any
 
 from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import countries, languages, registry_files
-from fadeout.jobs import charts, runs
-from fadeout.jobs.registry_rows import claim_row, iso, standings
-from fadeout.records.claims import PROPERTIES, Claim, Registry
+from fadeout.jobs import charts, registry_rows, runs
+from fadeout.jobs.registry_rows import claim_row, standings
+from fadeout.records.claims import Claim, Registry
 from fadeout.treaty import registry as treaty
 from fadeout.treaty.dates import say
 from fadeout.treaty.obligations import Duty
@@ -113,7 +113,7 @@ def calendar(registry: Registry, today: date, made_at: datetime, state: str = ""
             key = f"{'all' if everybody else code}-{duty.key}{year}"
             who = "All parties" if everybody else registry.subjects[code].name
             remark = "" if everybody else duty.remark
-            words = (duty.rule, f"{duty.arithmetic}.", remark, _unread(duty))
+            words = (duty.rule, f"{duty.arithmetic}.", remark, unread(duty))
             text = " ".join(part for part in words if part)
             title = f"{who}: {duty.title} (Article {duty.article})"
             entries.setdefault(key, Entry(key, duty.due, title, text, duty.warnings))
@@ -129,6 +129,19 @@ def calendar(registry: Registry, today: date, made_at: datetime, state: str = ""
     return ics(entries.values(), made_at, "Convention on Cluster Munitions: deadlines", about)
 
 
+def world(where: Iterable[treaty.Standing], day: date) -> charts.Chart:
+    """The map of states by where they stand on a day. Ask `countries.there` first."""
+    statuses = {one.state: one.status for one in where}
+    note = f"{countries.BORDERS} {countries.ATTRIBUTION}."
+    return charts.states_map(statuses, countries.shapes() | countries.without_code(), day, note)
+
+
+def parties(registry: Registry, day: date) -> charts.Chart | None:
+    """Parties over time up to a day; None before there was one."""
+    history = [(one.as_of, one.party, one.in_force) for one in treaty.history(registry, day) if one.party]
+    return charts.parties(history) if history else None
+
+
 def shipped_changes(registry: Registry, at: datetime) -> list[tuple[Claim, datetime, str]]:
     """The claims of a registry that no store keeps: all recorded at one time."""
     return [(claim, at, "recorded") for claim in registry.claims]
@@ -138,7 +151,8 @@ def _why(duty: Duty) -> str:
     return (duty.remark or duty.arithmetic).rstrip(".")
 
 
-def _unread(duty: Duty) -> str:
+def unread(duty: Duty) -> str:
+    """What a duty rests on that was not read at its source."""
     return f"Unverified: {', '.join(duty.unverified)}." if duty.unverified else ""
 
 
@@ -199,17 +213,10 @@ class _Site:
             self.subject(subject.id)
 
     def index(self) -> None:
-        history = [
-            (one.as_of, one.party, one.in_force)
-            for one in treaty.history(self.registry, self.day)
-            if one.party
-        ]
-        pictures = [charts.parties(history)] if history else []
+        over_time = parties(self.registry, self.day)
+        pictures = [over_time] if over_time else []
         if self.mapped:
-            statuses = {one.state: one.status for one in self.standings}
-            note = f"{countries.BORDERS} {countries.ATTRIBUTION}."
-            drawn = countries.shapes() | countries.without_code()
-            pictures.insert(0, charts.states_map(statuses, drawn, self.day, note))
+            pictures.insert(0, world(self.standings, self.day))
         rows = standings(self.standings)
         self.table("states", rows)
         self.page(
@@ -223,23 +230,7 @@ class _Site:
         )
 
     def deadlines(self) -> None:
-        rows = [
-            {
-                "state": code,
-                "name": self.registry.subjects[code].name,
-                "duty": duty.title,
-                "article": duty.article,
-                "day": iso(duty.due),
-                "stands": duty.state,
-                "how": duty.arithmetic,
-                "remark": duty.remark,
-                "unverified": ", ".join(duty.unverified),
-            }
-            for code, duties in self.owed.items()
-            for duty in duties
-            if duty.key.startswith(("article3", "article4")) and duty.state not in ("done", "none")
-        ]
-        rows.sort(key=lambda row: (row["day"] or "9999", row["name"]))
+        rows = registry_rows.work_deadlines(self.registry, self.owed)
         self.table("deadlines", rows)
         self.page("deadlines.html", "deadlines.html.j2", "Deadlines for stockpiles and clearance", rows=rows)
 
@@ -250,12 +241,7 @@ class _Site:
 
     def contamination(self) -> None:
         """Inside the Convention, outside it, and in areas that are no states: on the day that the pages are of."""
-        where = {one.state: "party" if one.status == treaty.PARTY else "outside" for one in self.standings}
-        rows = [
-            {**claim_row(self.registry, one), "stands": where.get(code, "area")}
-            for code, said in treaty.contamination(self.registry).items()
-            for one in said
-        ]
+        rows = registry_rows.contamination(self.registry, self.standings)
         self.table("contamination", rows)
         groups = {key: words for key, words in INSIDE.items() if any(row["stands"] == key for row in rows)}
         self.page(
@@ -268,16 +254,7 @@ class _Site:
         )
 
     def munitions(self) -> None:
-        types = [
-            {
-                "id": key,
-                "name": self.registry.munitions[key].name,
-                "aliases": ", ".join(self.registry.munitions[key].aliases),
-                "submunition": self.registry.munitions[key].submunition,
-                "claims": [claim_row(self.registry, one) for one in claims],
-            }
-            for key, claims in treaty.munitions(self.registry).items()
-        ]
+        types = registry_rows.munitions(self.registry)
         self.table("munitions", types)
         self.page("munitions.html", "munitions.html.j2", "Munition types, by name", types=types)
 
@@ -286,7 +263,7 @@ class _Site:
         is_state = about.kind == treaty.STATE
         where = treaty.standing(registry, code, self.day) if is_state else None
         duties = (self.owed.get(code) or duties_of(registry, code, self.day)) if is_state else ()
-        first, others = self.on(code)
+        first, others = registry_rows.on_subject(registry, code)
         told = {
             "id": code,
             "name": about.name,
@@ -309,22 +286,8 @@ class _Site:
             direction=languages.direction,
             own_name=languages.own_name,
             pace=pace(registry, code, self.day) if is_state else "",
-            unread=_unread,
+            unread=unread,
         )
-
-    def on(self, code: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Claims on a subject: those that stand first, and those that differ from them."""
-        first: list[dict[str, Any]] = []
-        others: list[dict[str, Any]] = []
-        for name, about in PROPERTIES.items():
-            said = self.registry.of(code, name)
-            for claim in said:
-                differs = about.single and claim.value != said[0].value
-                (others if differs else first).append(claim_row(self.registry, claim))
-        received = [
-            one for one in treaty.transfers(self.registry) if one.other == code and one.subject != code
-        ]
-        return first + [claim_row(self.registry, one) for one in received], others
 
     # --- what they share -----------------------------------------------------------------------------------------
 
