@@ -111,6 +111,7 @@ def build(
     )
     kept = {
         "schema": SCHEMA,
+        "state": found.state,
         "year": found.year,
         "form_set": forms.version,
         "figures": {name: getattr(found.ledger.total, name) for name in LINES},

@@ -26,6 +26,7 @@ from fadeout.errors import FadeoutError
 from fadeout.web import (
     account_pages,
     assess_pages,
+    draft_pages,
     entering,
     field_pages,
     intake_pages,
@@ -61,6 +62,7 @@ ROOMS = (
     release_pages,
     field_pages,
     treaty_pages,
+    draft_pages,
     account_pages,
     ogc,
 )

@@ -45,6 +45,8 @@ BY_CODE = {
     "store.no-area": 404,
     "store.no-change": 404,
     "work.missing": 404,
+    "draft.missing": 404,
+    "registry.unknown-state": 404,
     "record.unknown-kind": 404,
     "store.overtaken": 409,
     "edit.overtaken": 409,
