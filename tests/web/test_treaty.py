@@ -314,7 +314,7 @@ def test_pages_pass_axe_and_fit_a_phone_in_every_direction(
     paths += [drafts[key].url.path for key in ("2025", "request")]
     faults: dict[str, Any] = {}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         for locale in ("en", "ar"):
             context = browser.new_context(
                 locale=locale, viewport={"width": 390, "height": 800}, bypass_csp=False

@@ -355,6 +355,16 @@ class Sheet:
         text = re.sub(r"<pattern.*?</pattern>", light_dots, text, flags=re.S)
         return re.sub(r' d="[^"]*"', lambda path: re.sub(r"(?<=\.\d\d)\d+", "", path[0]), text)
 
+    def png(self, dots_per_inch: int = 150) -> bytes:
+        """The sheet as a picture for a word processor."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        out = io.BytesIO()
+        canvas: Any = FigureCanvasAgg(self.figure)
+        self.figure.set_dpi(dots_per_inch)
+        canvas.print_png(out, metadata={"Software": None})
+        return out.getvalue()
+
 
 def light_dots(pattern: re.Match[str]) -> str:
     """Replace matplotlib's tile of some hundred dots (100 kB) by a tile of two; other patterns stay."""

@@ -250,9 +250,11 @@ def _covered(case: Case, searches: Sequence[Record], code: str, words: str) -> I
     if case.ground.is_empty:
         return
     ground = case.flat(case.ground)
-    left = ground.difference(shapely.union_all([_area(case, one) for one in searches]))
+    left = ground.difference(shapely.union_all([searched_ground(case, one) for one in searches]))
     closed = [
-        _area(case, one) for one in case.of("searched") if one.values.get("outcome") == "not_searchable"
+        searched_ground(case, one)
+        for one in case.of("searched")
+        if one.values.get("outcome") == "not_searchable"
     ]
     grey = ground.intersection(shapely.union_all(closed)) if closed else shapely.Polygon()
     missing = shapely.union_all([left, grey])
@@ -264,7 +266,7 @@ def _covered(case: Case, searches: Sequence[Record], code: str, words: str) -> I
         yield Problem(code, message, "search it and record that, or release only what was searched")
 
 
-def _area(case: Case, search: Record) -> BaseGeometry:
+def searched_ground(case: Case, search: Record) -> BaseGeometry:
     """Ground of a search in metres: a polygon, or a line with half its swath on either side."""
     if search.shape is None:
         return shapely.Polygon()
