@@ -38,6 +38,7 @@ def test_the_path_tells_what_is_there_and_what_is_missing(server: Server) -> Non
     client = server.signed("operations")
     page = client.get("/release/SHA-1").text
     assert "SHA-1: Suspected" in page
+    assert client.get("/release/SHA-1/completion.pdf").status_code == 422  # of what is not released
     assert "nothing is missing" in page  # to confirmed: items lie in it
     for code in ("rules.no-release", "rules.not-cleared", "rules.direct-evidence-inside"):
         assert code in page
@@ -69,6 +70,9 @@ def test_an_area_goes_from_suspected_to_cleared_and_every_step_has_name_and_reas
     found = server.store.get("hazardous_area", "SHA-1", STAFF)
     assert found is not None
     assert found.values["state"] == "cleared"
+    paper = client.get("/release/SHA-1/completion.pdf")
+    assert paper.content.startswith(b"%PDF")
+    assert server.signed("viewer").get("/release/SHA-1/completion.pdf").status_code == 404
     whys = [(one.who, one.why) for one in server.store.history("SHA-1", STAFF, "hazardous_area")]
     assert whys[1:] == [("Operations", "confirmed: items in it"), ("Operations", "cleared: searched whole")]
 

@@ -18,7 +18,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, RedirectResponse
 
 from fadeout.errors import InputRefused, Problem
-from fadeout.jobs import editing, land_release
+from fadeout.exchange import document_files
+from fadeout.jobs import completing, editing, land_release
 from fadeout.jobs.storing import differences
 from fadeout.records.access import Viewer
 from fadeout.records.asking import Compare, OneOf
@@ -56,6 +57,17 @@ def release_page(request: Request, present: Present = may("look")) -> Response:
     groups["released"] = desk.store.page("hazardous_area", viewer, limit=LISTED, ask=OneOf("state", RELEASED))
     flags = land_release.flags(desk.store, present.name) if not viewer.coarse else []
     return desk.pages.page(request, "release.html", present, groups=groups, flags=flags)
+
+
+@router.get("/release/{id:path}/completion.pdf")
+def completion(request: Request, id: str, present: Present = may("look")) -> Response:
+    """The completion document of an area."""
+    desk: Desk = request.app.state.desk
+    if present.viewer().coarse or desk.store.get("hazardous_area", id, present.viewer()) is None:
+        raise Missing
+    document = completing.completion(desk.store, id, desk.standard, who=present.name, now=desk.clock())
+    headers = {"content-disposition": f'inline; filename="completion-{quote(id, safe="")}.pdf"'}
+    return Response(document_files.pdf(document), headers=headers, media_type="application/pdf")
 
 
 @router.get("/release/{id:path}")
