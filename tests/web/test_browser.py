@@ -1,4 +1,4 @@
-"""The paths of staff in a real browser: at desk and phone size, in English and Arabic, by mouse and by key; axe on each page."""
+"""The paths of staff in a real browser: desk and phone, English and Arabic, mouse and keys; axe on each page."""
 
 from __future__ import annotations
 

@@ -51,6 +51,9 @@ class Filling(Protocol):
     ) -> Response:
         """Fill a template for a request."""
 
+    def say(self, request: Request) -> Callable[..., str]:
+        """What says an English text in the reader's language."""
+
 
 class Rates:
     """How often somebody may do a thing in a minute; kept in memory, so a restart forgives."""

@@ -39,7 +39,11 @@ NAMES = {  # as the legend says
     "public_report": "Reports of the public",
 }
 
-CANNOT = "Cross-hatched ground was not searched. This map cannot say that any ground is free of remnants."
+WORDS = {
+    "measured": "Measured",
+    "also": "Also here",
+    "cannot": "Cross-hatched ground was not searched. This map cannot say that any ground is free of remnants.",
+}
 
 
 @router.get("/map", include_in_schema=False)
@@ -54,9 +58,10 @@ def map_page(request: Request, present: Present = may("look")) -> Response:
         for one in done[:20]
     ]
     layers = [(name, words) for name, (words, _, _) in run_views.LAYERS.items()]
-    values = map_values(
-        desk, present, words={"measured": "Measured", "also": "Also here", "names": NAMES, "cannot": CANNOT}
-    )
+    say = desk.pages.say(request)
+    words = {name: say(text) for name, text in WORDS.items()}
+    names = {kind: say(name) for kind, name in NAMES.items()}
+    values = map_values(desk, present, words={**words, "names": names})
     may_see = runs if present.may("assess") else []
     return desk.pages.page(request, "map.html", present, **values, runs=may_see, run_layers=layers)
 

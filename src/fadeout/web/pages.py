@@ -8,6 +8,7 @@ Start   at `Pages.page`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -99,14 +100,8 @@ class Pages:
     ) -> HTMLResponse:
         """Fill a template for a request."""
         lang = language_of(request)
-        words = words_of(lang)
-
-        def say(text: str, **named: Any) -> str:
-            found = words.get(text, text)
-            return found.format(**named) if named else found
-
         filled = self.environment.get_template(template).render(
-            _=say,
+            _=self.say(request),
             lang=lang,
             direction=languages.direction(lang),
             unreviewed=lang not in REVIEWED,

@@ -46,7 +46,7 @@ def addresses() -> list[tuple[str, str, str]]:
         for room in ROOMS
         for route in room.router.routes
         if isinstance(route, APIRoute)
-        for method in sorted(route.methods)
+        for method in sorted(route.methods or ())
     ]
     return sorted(set(found))
 
