@@ -90,6 +90,17 @@ class Pages:
         )
         self.environment.filters["label"] = label
 
+    @staticmethod
+    def say(request: Request) -> Callable[..., str]:
+        """What says an English text in the reader's language, values set in where it names them."""
+        words = words_of(language_of(request))
+
+        def say(text: str, **named: Any) -> str:
+            found = words.get(text, text)
+            return found.format(**named) if named else found
+
+        return say
+
     def page(
         self,
         request: Request,
@@ -100,6 +111,9 @@ class Pages:
     ) -> HTMLResponse:
         """Fill a template for a request."""
         lang = language_of(request)
+        ours = (
+            request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+        )  # no link puts words in our mouth
         filled = self.environment.get_template(template).render(
             _=self.say(request),
             lang=lang,
@@ -111,7 +125,7 @@ class Pages:
             places=[one for one in PLACES if present and present.may(one[2])],
             here=request.url.path,
             changed=request.query_params.get("changed", ""),
-            said=request.query_params.get("said", ""),
+            said=request.query_params.get("said", "") if ours else "",
             **values,
         )
         return HTMLResponse(filled, status)
