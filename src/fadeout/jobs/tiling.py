@@ -15,7 +15,7 @@ from threading import Lock
 import sqlalchemy as sa
 
 from fadeout.exchange import tiles
-from fadeout.records import reading
+from fadeout.records import postgis_tiles, reading
 from fadeout.records.access import Viewer
 from fadeout.records.catalogue import KINDS
 from fadeout.records.layout import BBox
@@ -115,6 +115,19 @@ class Tiles:
         bbox = tiles.bounds(z, x, y, tiles.BUFFER / tiles.EXTENT)
         names = SHOWN[kind]
         with self.store.connected() as connection:
+            if self.store.engine.dialect.name == "postgresql" and as_of is None and not viewer.coarse:
+                return postgis_tiles.tile(
+                    connection,
+                    kind,
+                    (z, x, y),
+                    bbox,
+                    names,
+                    viewer.precise,
+                    most=tiles.MOST,
+                    extent=tiles.EXTENT,
+                    buffer=tiles.BUFFER,
+                    cells=tiles.CELLS,
+                )
             if as_of is None:
                 shapes, properties = reading.drawn(connection, self.store.layout, kind, viewer, bbox, names)
             else:

@@ -63,7 +63,8 @@ def missing(lang: str) -> list[str]:
     """Texts that a language's catalog does not translate."""
     with (HERE / "locales" / f"{lang}.po").open("rb") as file:
         catalog = read_po(file, locale=lang)
-    return [text for text in texts() if not (catalog.get(text) and catalog.get(text).string)]
+    found = {text: catalog.get(text) for text in texts()}
+    return [text for text, message in found.items() if message is None or not message.string]
 
 
 def main() -> None:
