@@ -365,23 +365,32 @@ def sides(connection: sa.Connection, kind: str, viewer: Viewer) -> tuple[BBox | 
 
 
 def drawn(
-    connection: sa.Connection, layout: Layout, kind: str, viewer: Viewer, bbox: BBox, columns: Sequence[str]
-) -> tuple[list[Any], dict[str, list[Any]]]:
-    """Give shapes in a box with a few of their columns, for maps: places as far as a viewer may see them."""
+    connection: sa.Connection,
+    layout: Layout,
+    kind: str,
+    viewer: Viewer,
+    columns: Sequence[str],
+    ids: Sequence[str] | None = None,
+) -> tuple[list[str], list[Any], dict[str, list[Any]]]:
+    """Give ids, shapes and a few columns of all records that a viewer may see precisely, or of some: for maps."""
     _check_names(kind, viewer, columns)
     table = KIND_TABLES[kind]
-    if viewer.coarse:
-        found = page(connection, layout, kind, viewer, bbox=bbox, limit=1_000_000)
-        named: dict[str, list[Any]] = {
-            name: [one.id if name == "id" else one.values.get(name) for one in found] for name in columns
-        }
-        return [one.shape for one in found], named
-    query = sa.select(*(table.c[name] for name in columns), table.c.geom).where(
-        table.c.sensitivity.in_(viewer.precise), layout.within(kind, bbox)
+    query = sa.select(table.c.id, *(table.c[name] for name in columns), table.c.geom).where(
+        table.c.sensitivity.in_(viewer.precise), table.c.geom.is_not(None)
     )
-    rows = connection.execute(query).all()
+    rows: list[Any] = []
+    if ids is None:
+        rows = list(connection.execute(query).all())
+    for some in _some(ids or ()):
+        rows += connection.execute(query.where(table.c.id.in_(some))).all()
     shapes = layout.decode([row[-1] for row in rows])
-    return shapes, {name: [row[i] for row in rows] for i, name in enumerate(columns)}
+    named = {name: [row[i + 1] for row in rows] for i, name in enumerate(columns)}
+    return [row[0] for row in rows], list(shapes), named
+
+
+def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for i in range(0, len(ids), PAGE):
+        yield ids[i : i + PAGE]
 
 
 # --- as of -------------------------------------------------------------------------------------------------------------

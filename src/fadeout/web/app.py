@@ -13,6 +13,7 @@ import os
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
@@ -23,6 +24,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from fadeout.errors import FadeoutError
+from fadeout.records.access import Viewer
 from fadeout.web import (
     account_pages,
     assess_pages,
@@ -99,6 +101,8 @@ def make_app(setting: Setting, clock: Clock = now) -> FastAPI:
     for room in ROOMS:
         app.include_router(room.router)
     check_routes(app)
+    warming = Thread(target=app.state.desk.tiles.warm, args=(Viewer("server", "manager"),), daemon=True)
+    warming.start()  # so that nobody's first map waits for all records to be read
     app.middleware("http")(_with_headers)
     app.exception_handler(FadeoutError)(_fault)
     app.exception_handler(HTTPException)(_http_fault)

@@ -16,10 +16,10 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 
-from fadeout.jobs import run_views
-from fadeout.records import queue
+from fadeout.jobs import registry_pages, run_views
+from fadeout.records import queue, standard
 from fadeout.records.accounts import ROLES
-from fadeout.records.catalogue import KINDS, RESTRICTED, fields_of
+from fadeout.records.catalogue import CHECKED, CLAIM_KINDS, CONFIDENCES, KINDS, RESTRICTED, fields_of
 from fadeout.web import map_pages
 from fadeout.web.faults import TITLES
 from fadeout.web.pages import HERE, LANGUAGES, PLACES, label
@@ -27,6 +27,7 @@ from fadeout.web.pages import HERE, LANGUAGES, PLACES, label
 CLAIMS = ("claim", "claim_source")
 STATES = (queue.QUEUED, queue.RUNNING, queue.DONE, queue.FAILED, queue.CANCELLED)
 ACTIONS = ("new", "changed", "withdrawn", "restored")
+FLAGS = ("evidence changed", "edge not found", "stands on nothing")  # of jobs.land_release.flags
 GROUNDS = ("Ground outside the hazardous area", "All assessed ground", "Ground inside the hazardous area")
 
 
@@ -56,7 +57,11 @@ def _of_tables() -> Iterator[str]:
     yield from map_pages.NAMES.values()
     yield from map_pages.WORDS.values()
     yield from (words for words, _, _ in run_views.LAYERS.values())
-    yield from (*run_views.FIGURES, *STATES, *ACTIONS, *GROUNDS)
+    yield from (*run_views.FIGURES, *STATES, *ACTIONS, *GROUNDS, *FLAGS)
+    for name in standard.SHIPPED:
+        yield from (look.name for look in standard.load(name).states.values())
+    yield from (*registry_pages.STATUS_WORDS.values(), *registry_pages.INSIDE.values())
+    yield from map(label, (*CLAIM_KINDS, *CONFIDENCES, *CHECKED))
 
 
 def missing(lang: str) -> list[str]:
