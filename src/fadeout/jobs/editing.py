@@ -22,7 +22,7 @@ from fadeout.jobs import cells, land_release
 from fadeout.records import gate, reading
 from fadeout.records.access import Viewer
 from fadeout.records.catalogue import KINDS, RESTRICTED, Field, fields_of
-from fadeout.records.changing import Change
+from fadeout.records.changing import WITHDRAWN, Change
 from fadeout.records.gate import Finding
 from fadeout.records.record import Plain, Record
 from fadeout.records.standard import Standard
@@ -141,7 +141,7 @@ def save(store: Store, edit: Edit, standard: Standard, *, who: str, today: date)
     """
     _check_kind(edit.kind)
     problems: list[Problem] = []
-    values = _values(edit, today, problems)
+    values = typed_values(edit, today, problems)
     shape = place_of(edit.kind, edit.place) if edit.place else None
     if not edit.id.strip():
         problems.append(Problem("edit.no-id", "there is no id", "write the programme's own id"))
@@ -229,8 +229,8 @@ def _told(shape: BaseGeometry | None) -> str:
     return "" if shape is None else shapely.to_wkt(shape, rounding_precision=6)
 
 
-def _values(edit: Edit, today: date, problems: list[Problem]) -> dict[str, Plain]:
-    """The typed texts as values; an empty text is no value."""
+def typed_values(edit: Edit, today: date, problems: list[Problem]) -> dict[str, Plain]:
+    """The typed texts as values; an empty text is no value, and what is wrong is added to `problems`."""
     by_name = {one.name: one for one in fields(edit.kind)}
     values: dict[str, Plain] = {}
     for name, text in edit.values.items():
@@ -263,6 +263,10 @@ def _before(change: Change, edit: Edit, who: str) -> Record | None:
         raise _refused(
             "edit.there-already", f"there is a {edit.kind} '{found.id}' already", "take another id"
         )
+    if found is None:  # one that this person may not see must not be written over
+        last = change.before(edit.kind, [edit.id.strip()]).get(edit.id.strip())
+        if last is not None and last.action != WITHDRAWN:
+            raise _refused("edit.there-already", f"the id '{edit.id.strip()}' is taken", "take another id")
     return found
 
 

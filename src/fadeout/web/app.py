@@ -54,7 +54,12 @@ HEADERS = {
     "permissions-policy": "camera=(self), geolocation=(self), microphone=()",
     "cross-origin-opener-policy": "same-origin",
 }
-INTERFACES = ("/ogc", "/tiles", "/api", "/base")  # answered in JSON also when they fail
+BY_PHONE = (
+    "/field/session",
+    "/field/records",
+    "/field/photos",
+)  # asked by a page, which asks its person itself
+INTERFACES = ("/ogc", "/tiles", "/api", "/base", *BY_PHONE)  # answered in JSON also when they fail
 ROOMS = (
     entering,
     map_pages,
@@ -181,7 +186,8 @@ async def _asked_wrongly(request: Request, error: Exception) -> Response:
 async def _answer(request: Request, status: int, error: FadeoutError | None, detail: str = "") -> Response:
     path = request.url.path
     if path.startswith(INTERFACES):
-        headers = {"www-authenticate": 'Basic realm="fadeout"'} if status == 401 else {}
+        asks = status == 401 and not path.startswith(BY_PHONE)
+        headers = {"www-authenticate": 'Basic realm="fadeout"'} if asks else {}
         told = problem_json(status, error, detail)
         return JSONResponse(told, status, headers, media_type="application/problem+json")
     if isinstance(error, NotIn):

@@ -50,6 +50,8 @@ BY_CODE = {
     "record.unknown-kind": 404,
     "store.overtaken": 409,
     "edit.overtaken": 409,
+    "field.taken": 409,
+    "photo.offset": 409,
     "store.busy": 503,
     "store.may-not-see": 403,
     "persons.no-purpose": 403,
