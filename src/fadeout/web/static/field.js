@@ -10,7 +10,7 @@ const NUMBERS = ["count", "effort_min", "share_percent", "swath_m", "depth_cm", 
 const texts = JSON.parse(document.getElementById("field-texts").textContent);
 const say = (name, named = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => named[key] ?? "");
 const find = (selector, root = document) => root.querySelector(selector), all = (selector, root = document) => [...root.querySelectorAll(selector)];
-const lang = document.documentElement.lang, clock = (at) => new Intl.DateTimeFormat(lang, { dateStyle: "short", timeStyle: "short" }).format(new Date(at));
+const lang = document.documentElement.lang, spoken = lang === "en" ? "en-GB" : lang, clock = (at) => new Intl.DateTimeFormat(spoken, { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
 const other = "BroadcastChannel" in window ? new BroadcastChannel("fadeout-field") : null;  // this page in another window
 
 let db, forms = {}, active = "evidence", line = "", who = "", sending = false;
@@ -37,7 +37,8 @@ async function update(record, values) {  // unless it was corrected, removed or 
   await change.done; other?.postMessage("changed");
   return same;
 }
-const drafted = () => Object.keys(PREFIX).map((kind) => { try { return JSON.parse(localStorage.getItem(`fadeout-field-${kind}`))?.editing; } catch { return null; } });
+const drafts = () => Object.keys(PREFIX).map((kind) => { try { return JSON.parse(localStorage.getItem(`fadeout-field-${kind}`)) ?? {}; } catch { return {}; } });
+const corrected = () => drafts().map((one) => one.editing);  // in any window: not sent before they are kept again
 
 function newId(kind) {  // 65 random bits in Crockford's base 32: no two phones ever make one id
   const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ", bytes = crypto.getRandomValues(new Uint8Array(13));
@@ -51,14 +52,14 @@ const plain = (text) => text.replace(/[٠-٩۰-۹]/g, (one) => String(one.charCo
 class Form {
   constructor(element) {
     this.element = element; this.kind = element.dataset.form; this.said = find(".problems", element);
-    this.places = []; this.photo = null; this.editing = null; this.watch = null; this.best = null;
+    this.places = []; this.photo = null; this.editing = null; this.watch = null; this.best = null; this.taking = null; this.keeping = false;
     element.addEventListener("input", (event) => { if (event.target.type !== "file") { if (event.target.name === "typed" || event.target.name === "typed_error") this.typed(); this.store(); } });
-    element.addEventListener("change", (event) => { if (event.target.name === NEEDED[this.kind] && !this.places.length && this.kind !== "searched") this.begin(); if (event.target.name === "shape") this.shaped(); this.store(); });
+    element.addEventListener("change", (event) => { if (event.target.name === NEEDED[this.kind] && !this.places.length && this.kind !== "searched") { this.begin(); find(".where", element).scrollIntoView({ block: "center" }); } if (event.target.name === "shape") this.shaped(); this.store(); });
     element.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.matches("input:not([type=file])")) event.preventDefault(); });  // a phone's "go" keeps nothing half-written
     element.addEventListener("submit", (event) => { event.preventDefault(); event.stopImmediatePropagation(); this.keep(); });
     find(".take", element).addEventListener("click", () => this.watch === null ? this.begin() : this.end("fair"));
     find(".leave", element).addEventListener("click", () => { this.clear(); render(); sendAll(); });
-    for (const input of all("input[type=file]", element)) input.addEventListener("change", () => { if (input.files[0]) this.take(input.files[0]); input.value = ""; });
+    for (const input of all("input[type=file]", element)) input.addEventListener("change", () => { if (input.files[0]) this.taking = this.take(input.files[0]); input.value = ""; });
     find(".no-photo", element)?.addEventListener("click", () => { this.photo = null; this.store(); this.showPhoto(); });
     this.load();
   }
@@ -131,7 +132,7 @@ class Form {
     fix.replaceChildren();
     if (place) {
       if (place.error) fix.append(make("strong", say("fix", { m: place.error })), " ");
-      fix.append(make("bdi", say("fix_at", { lon: place.lon.toFixed(6), lat: place.lat.toFixed(6), time: new Intl.DateTimeFormat(lang, { timeStyle: "medium" }).format(place.at) })));
+      fix.append(make("bdi", say("fix_at", { lon: place.lon.toFixed(6), lat: place.lat.toFixed(6), time: new Intl.DateTimeFormat(spoken, { timeStyle: "medium" }).format(place.at) })));
     } else if (this.kind !== "searched" || !this.places.length) fix.textContent = this.watch === null ? say("no_fix") : say("searching");
     fix.hidden = !fix.childNodes.length;
     fix.classList.toggle("poor", (place?.error ?? 0) > POOR_M);
@@ -156,7 +157,9 @@ class Form {
     told.textContent = say("photo_busy");
     try {
       const blob = await smaller(file), sha256 = await digest(blob);
-      await db.put("photos", { sha256, blob, made_at: Date.now() });
+      const change = db.transaction("photos", "readwrite", { durability: "strict" });
+      await change.store.put({ sha256, blob, made_at: Date.now() });
+      await change.done;
       this.photo = sha256; this.store(); await this.showPhoto();
     } catch (fault) { told.textContent = fault?.name === "QuotaExceededError" ? say("not_kept", { why: fault.message }) : say("photo_bad"); }
   }
@@ -209,7 +212,12 @@ class Form {
     if (points.length < least) { need("place", say("need_corners", { n: least })); return null; }
     return line ? { type: "LineString", coordinates: points } : { type: "Polygon", coordinates: [[...points, points[0]]] };
   }
-  async keep() {
+  async keep() {  // a second tap keeps nothing twice, and a photo that is still made smaller is waited for
+    if (this.keeping) return;
+    this.keeping = true;
+    try { await this.taking; await this.keepOnce(); } finally { this.keeping = false; }
+  }
+  async keepOnce() {
     if (this.watch !== null) this.end("fair");
     const { values, place, wrong } = this.body();
     all(".wrong", this.element).forEach((one) => one.classList.remove("wrong"));
@@ -285,7 +293,7 @@ async function sendPhoto(sha256, csrf) {
   return [];
 }
 async function send(record, csrf) {  // gives what is wrong with it, and what the server told; null if it is not to be sent now
-  if (drafted().includes(record.id) || !(await update(record, { tried: record.tried + 1 }))) return null;
+  if (corrected().includes(record.id) || !(await update(record, { tried: record.tried + 1 }))) return null;
   if (record.photo) { const wrong = await sendPhoto(record.photo, csrf); if (wrong.length) return { wrong }; }
   const answer = await ask("/field/records", { method: "POST", body: JSON.stringify(record.body), headers: { "x-csrf-token": csrf, "content-type": "application/json" } });
   const told = await json(answer);
@@ -302,7 +310,7 @@ async function sendAll(force = false) {
   } finally { sending = false; await render(); }
 }
 async function sendKept(force) {
-  const open = drafted(), waits = (await db.getAll("records")).filter((one) => one.state === "kept" && !open.includes(one.id) && (force || !one.problems.length)).sort((a, b) => a.kept_at - b.kept_at);
+  const open = corrected(), waits = (await db.getAll("records")).filter((one) => one.state === "kept" && !open.includes(one.id) && (force || !one.problems.length)).sort((a, b) => a.kept_at - b.kept_at);
   try {
     if (!waits.length && !force && who) return;
     let csrf = await session();
@@ -326,7 +334,7 @@ async function sendKept(force) {
 async function tidy() {  // photos that no kept record and no draft speaks of; the oldest of what was sent
   const records = await db.getAll("records"), sent = records.filter((one) => one.state === "sent").sort((a, b) => b.sent_at - a.sent_at);
   for (const one of sent.slice(SENT_KEPT)) await db.delete("records", one.id);
-  const used = new Set([...records.filter((one) => one.state === "kept").map((one) => one.photo), ...Object.values(forms).map((one) => one.photo)]);
+  const used = new Set([...records.filter((one) => one.state === "kept").map((one) => one.photo), ...drafts().map((one) => one.photo)]);
   for (const photo of await db.getAll("photos")) if (!used.has(photo.sha256) && photo.made_at < Date.now() - 60_000) await db.delete("photos", photo.sha256);
 }
 
