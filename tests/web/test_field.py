@@ -208,6 +208,11 @@ class Phone:
             f" === {kept + sent + 1}"
         )
 
+    def correct(self, id: str) -> None:
+        """Open a kept record for correction."""
+        self.tap(f"li[data-id='{id}'] button:first-child")
+        self.until(f"document.querySelector('.correcting').textContent.includes('{id}')")
+
     def ids(self) -> list[str]:
         return self.page.evaluate("[...document.querySelectorAll('ul.kept li')].map((one) => one.dataset.id)")
 
@@ -351,13 +356,14 @@ def test_what_was_not_sent_can_be_corrected_and_removed(phone: Phone) -> None:
     phone.point()
     phone.point("fragment")
     removed, corrected = phone.ids()
-    phone.tap(f"li[data-id='{corrected}'] button:first-child")
+    phone.correct(corrected)
     phone.page.fill("#evidence-count", "٣")  # Arabic digits
     phone.context.set_offline(False)
     phone.until("document.querySelector('#n-sent').textContent === '1'")  # not the one under correction
     assert phone.server.store.get("evidence", corrected, DESK) is None
     phone.context.set_offline(True)
     phone.tap("form[data-form=evidence] .act")
+    phone.until("document.querySelector('.correcting').hidden")
     phone.point("accident")
     third = phone.ids()[0]
     phone.page.on("dialog", lambda dialog: dialog.accept())
@@ -377,7 +383,7 @@ def test_what_the_server_refuses_stays_with_its_reason_until_it_is_corrected(pho
     phone.until("document.querySelector('#kept-list .problems') !== null")
     assert "count is 0" in phone.page.inner_text("#kept-list .problems")
     assert "1 need a correction" in phone.page.inner_text("#line")
-    phone.tap("#kept-list button:first-child")
+    phone.correct(phone.ids()[0])
     assert phone.page.input_value("#evidence-count") == "0"
     phone.page.fill("#evidence-count", "1")
     phone.tap("form[data-form=evidence] .act")
@@ -457,6 +463,29 @@ def test_box_and_searched_ground_are_recorded(phone: Phone) -> None:
     (ground,) = phone.server.store.page("searched", DESK)
     assert ground.shape.geom_type == "Polygon"
     assert ground.values["outcome"] == "complete"
+
+
+def test_draft_waits_while_another_record_is_corrected(phone: Phone) -> None:
+    phone.worker()
+    phone.context.set_offline(True)
+    phone.point()
+    phone.point("fragment")
+    first, second = phone.ids()
+    phone.page.fill("#evidence-remark", "half written")
+    phone.correct(first)
+    phone.page.fill("#evidence-remark", "corrected")
+    phone.tap(f"li[data-id='{second}'] button:first-child")  # the one under correction stands
+    phone.page.reload()
+    phone.ready()
+    assert phone.page.input_value("#evidence-remark") == "corrected"
+    phone.tap("form[data-form=evidence] .act")
+    phone.until("document.querySelector('.correcting').hidden")
+    assert phone.page.input_value("#evidence-remark") == "half written"
+    phone.context.set_offline(False)
+    all_sent(phone, 2)
+    record = phone.server.store.get("evidence", first, DESK)
+    assert record is not None
+    assert record.values["remark"] == "corrected"
 
 
 def test_second_tap_keeps_nothing_twice(phone: Phone) -> None:

@@ -37,7 +37,8 @@ async function update(record, values) {  // unless it was corrected, removed or 
   await change.done; other?.postMessage("changed");
   return same;
 }
-const drafts = () => Object.keys(PREFIX).map((kind) => { try { return JSON.parse(localStorage.getItem(`fadeout-field-${kind}`)) ?? {}; } catch { return {}; } });
+const ASIDE = "-aside";  // a draft that waits while a kept record is corrected in its form
+const drafts = () => Object.keys(PREFIX).flatMap((kind) => [kind, kind + ASIDE]).map((name) => { try { return JSON.parse(localStorage.getItem(`fadeout-field-${name}`)) ?? {}; } catch { return {}; } });
 const corrected = () => drafts().map((one) => one.editing);  // in any window: not sent before they are kept again
 
 function newId(kind) {  // 65 random bits in Crockford's base 32: no two phones ever make one id
@@ -92,7 +93,17 @@ class Form {
     this.said.hidden = true;
     this.shaped(); this.showPlace(); this.showPhoto();
   }
-  clear() { localStorage.removeItem(this.draftName); this.load(); }
+  clear() {
+    const aside = localStorage.getItem(this.draftName + ASIDE);
+    if (aside) localStorage.setItem(this.draftName, aside); else localStorage.removeItem(this.draftName);
+    localStorage.removeItem(this.draftName + ASIDE);
+    this.load();
+  }
+  correct(record) {
+    const draft = localStorage.getItem(this.draftName);
+    if (draft) localStorage.setItem(this.draftName + ASIDE, draft);
+    this.fill({ ...record.draft, editing: record.id }); this.store();
+  }
 
   begin() {  // the position: the most exact one since the finger went down, until it is good or said to be enough
     if (this.watch !== null) return;
@@ -384,7 +395,7 @@ async function edit(id) {
   const record = await db.get("records", id);
   if (!record || record.state !== "kept") return render();
   show(record.kind);
-  forms[record.kind].fill({ ...record.draft, editing: id }); forms[record.kind].store();
+  if (!forms[record.kind].editing) forms[record.kind].correct(record);  // one at a time: what was changed in another would be lost
   await render();
   find(".kinds").scrollIntoView(); find("input", forms[record.kind].element).focus({ preventScroll: true });
 }
