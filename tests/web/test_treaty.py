@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from treaty_case import ARGUMENTS, CHROMIUM, NOW, PASSWORD, Served, account, serving, signed_in, store_of
+from treaty_case import NOW, PASSWORD, Served, account, serving, signed_in, store_of
 
 from fadeout.jobs import registry_pages, registry_rows
 from fadeout.records.claim_files import shipped
@@ -304,36 +304,28 @@ def test_nobody_reads_the_desk_without_coming_in(served: Served) -> None:
 # ---- in a browser ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not (CHROMIUM.exists() and AXE.exists()), reason="no /usr/bin/chromium, or no axe here")
 def test_pages_pass_axe_and_fit_a_phone_in_every_direction(
-    served: Served, drafts: dict[str, httpx.Response]
+    browser: Any, served: Served, drafts: dict[str, httpx.Response]
 ) -> None:
-    from playwright.sync_api import sync_playwright
-
     paths = [f"/treaty{path}" for path in PAGES] + ["/treaty/extension"]
     paths += [drafts[key].url.path for key in ("2025", "request")]
     faults: dict[str, Any] = {}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        for locale in ("en", "ar"):
-            context = browser.new_context(
-                locale=locale, viewport={"width": 390, "height": 800}, bypass_csp=False
-            )
-            page = context.new_page()
-            page.goto(f"{served.address}/enter")
-            page.fill("#login", "drafter")
-            page.fill("#password", PASSWORD)
-            page.press("#password", "Enter")
-            page.wait_for_url("**/map")
-            for path in paths:
-                page.goto(served.address + path)
-                assert page.get_attribute("html", "dir") == ("rtl" if locale == "ar" else "ltr")
-                page.evaluate(AXE.read_text(encoding="utf-8"))
-                found = page.evaluate("axe.run(document)")["violations"]
-                wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-                told = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found]
-                if told or wide > 0:
-                    faults[f"{locale} {path}"] = (told, wide)
-            context.close()
-        browser.close()
+    for locale in ("en", "ar"):
+        context = browser.new_context(locale=locale, viewport={"width": 390, "height": 800}, bypass_csp=False)
+        page = context.new_page()
+        page.goto(f"{served.address}/enter")
+        page.fill("#login", "drafter")
+        page.fill("#password", PASSWORD)
+        page.press("#password", "Enter")
+        page.wait_for_url("**/map")
+        for path in paths:
+            page.goto(served.address + path)
+            assert page.get_attribute("html", "dir") == ("rtl" if locale == "ar" else "ltr")
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            found = page.evaluate("axe.run(document)")["violations"]
+            wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            told = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found]
+            if told or wide > 0:
+                faults[f"{locale} {path}"] = (told, wide)
+        context.close()
     assert not faults

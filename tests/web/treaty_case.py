@@ -25,18 +25,6 @@ from fadeout.web.desk import Setting
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
 PASSWORD = "four plain words together"
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass(frozen=True)
