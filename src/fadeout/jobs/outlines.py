@@ -21,7 +21,6 @@ from fadeout.exchange import tiles
 from fadeout.records import reading
 from fadeout.records.access import Viewer
 from fadeout.records.layout import Layout
-from fadeout.records.schema import HISTORY
 
 FEW = 5_000  # changed records that are put in one by one; beyond, all are read anew
 
@@ -135,13 +134,7 @@ def outlines_of(
         The last change.
     """
     if before is not None:
-        since = (
-            sa.select(HISTORY.c.id)
-            .where(HISTORY.c.kind == kind, HISTORY.c.change > int(before.mark), HISTORY.c.change <= int(mark))
-            .distinct()
-            .limit(FEW + 1)
-        )
-        ids = list(connection.execute(since).scalars())
+        ids = reading.changed_ids(connection, kind, int(before.mark), FEW + 1)
         dead = int((~before.alive).sum())
         if len(ids) <= FEW and dead <= max(FEW, len(before.ids) // 4):
             found, shapes, named = reading.drawn(connection, layout, kind, viewer, columns, ids)

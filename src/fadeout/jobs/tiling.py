@@ -45,7 +45,10 @@ SHOWN: dict[str, tuple[str, ...]] = {  # the kinds on a map, and what of them a 
 }
 MOST_BYTES = 128 * 2**20  # of tiles kept
 
+FEW = 500  # changed records that are looked at one by one
+
 Place = tuple[int, int, int]  # z, x, y
+Sides = tuple[BBox | None, tuple[str, ...]]  # bounds, stamps
 
 
 @dataclass(frozen=True)
@@ -67,24 +70,30 @@ class Tiles:
         self.bytes = 0
         self.seen = 0  # the last change that was looked at
         self.version: dict[str, int] = {}  # by kind, its last change since
-        self.sides: dict[tuple[object, ...], tuple[BBox | None, tuple[str, ...]]] = {}
+        self.sides: dict[tuple[object, ...], tuple[int, Sides]] = {}
+        self.first_at = ""
         self.outlines: dict[tuple[object, ...], Outlines] = {}
         self.building = {kind: Lock() for kind in SHOWN}
 
     def mark(self, kind: str) -> str:
         """Changes when a record of the kind does, or the server starts anew."""
         with self.store.connected() as connection:
-            last = connection.execute(sa.select(sa.func.max(CHANGES.c.change))).scalar() or 0
-            with self.lock:
-                seen = self.seen
-            if last != seen:
-                first = sa.select(CHANGES.c.first_seq).where(CHANGES.c.change == seen + 1).scalar_subquery()
-                query = sa.select(HISTORY.c.kind).where(HISTORY.c.seq >= first).distinct()
-                changed = list(connection.execute(query).scalars()) if seen else list(KINDS)
-                with self.lock:
-                    self.version.update(dict.fromkeys(changed, last))
-                    self.seen = max(self.seen, last)
+            self._look(connection)
         return str(self.version.get(kind, 0))
+
+    def _look(self, connection: sa.Connection) -> None:
+        """Note which kinds changed since the last look."""
+        last = connection.execute(sa.select(sa.func.max(CHANGES.c.change))).scalar() or 0
+        with self.lock:
+            seen = self.seen
+        if last == seen:
+            return
+        first = sa.select(CHANGES.c.first_seq).where(CHANGES.c.change == seen + 1).scalar_subquery()
+        query = sa.select(HISTORY.c.kind).where(HISTORY.c.seq >= first).distinct()
+        changed = list(connection.execute(query).scalars()) if seen else list(KINDS)
+        with self.lock:
+            self.version.update(dict.fromkeys(changed, last))
+            self.seen = max(self.seen, last)
 
     def tile(
         self, kind: str, z: int, x: int, y: int, viewer: Viewer, as_of: str | None = None
@@ -107,16 +116,19 @@ class Tiles:
 
     def seen_by(self, viewer: Viewer) -> Seen:
         """What all tiles together show a viewer; of each kind looked up only after it changed."""
-        found = [self._sides(kind, viewer) for kind in SHOWN]
+        with self.store.connected() as connection:
+            self._look(connection)
+            found = [self._sides(connection, kind, viewer) for kind in SHOWN]
+            if not self.first_at:
+                first = sa.select(CHANGES.c.at).order_by(CHANGES.c.change).limit(1)
+                self.first_at = connection.execute(first).scalar() or ""
         sides = [one for one, _ in found if one is not None]
         extent = None
         if sides:
             west, south, east, north = zip(*sides, strict=True)
             extent = min(west), min(south), max(east), max(north)
         stamps = tuple(sorted({stamp for _, some in found for stamp in some}))
-        with self.store.connected() as connection:
-            first = connection.execute(sa.select(CHANGES.c.at).order_by(CHANGES.c.change).limit(1)).scalar()
-        return Seen(extent, stamps, first or "")
+        return Seen(extent, stamps, self.first_at)
 
     def warm(self, viewer: Viewer) -> None:
         """Look at every kind before somebody asks."""
@@ -124,15 +136,18 @@ class Tiles:
             self._outlines(kind, viewer)
         self.seen_by(viewer)
 
-    def _sides(self, kind: str, viewer: Viewer) -> tuple[BBox | None, tuple[str, ...]]:
-        key = (kind, viewer.precise, viewer.coarse)
-        mark = self.mark(kind)
-        kept = self.sides.get((*key, mark))
-        if kept is None:
-            with self.store.connected() as connection:
-                kept = reading.sides(connection, kind, viewer)
-            self.sides = {k: v for k, v in self.sides.items() if k[:3] != key} | {(*key, mark): kept}
-        return kept
+    def _sides(self, connection: sa.Connection, kind: str, viewer: Viewer) -> Sides:
+        """Bounds and stamps of a kind; after a change only what it touched is looked at, so they grow alone."""
+        key, mark = (kind, viewer.precise, viewer.coarse), self.version.get(kind, 0)
+        kept = self.sides.get(key)
+        if kept is None or kept[0] != mark:
+            ids = reading.changed_ids(connection, kind, kept[0], FEW + 1) if kept else []
+            if kept is None or len(ids) > FEW:
+                kept = (mark, reading.sides(connection, kind, viewer))
+            else:
+                kept = (mark, _together(kept[1], reading.sides(connection, kind, viewer, ids)))
+            self.sides[key] = kept
+        return kept[1]
 
     def _make(self, kind: str, place: Place, viewer: Viewer, as_of: str | None) -> bytes:
         if viewer.coarse or as_of is not None:
@@ -172,6 +187,14 @@ class Tiles:
         with self.store.connected() as connection:
             found, shapes, _ = reading.drawn(connection, self.store.layout, kind, viewer, (), list(ids))
         return {ids[id]: shape for id, shape in zip(found, shapes, strict=True)}
+
+
+def _together(one: Sides, other: Sides) -> Sides:
+    (a, some), (b, more) = one, other
+    box = b if a is None else a
+    if a is not None and b is not None:
+        box = min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+    return box, tuple(sorted({*some, *more}))
 
 
 def _drawn(kind: str, place: Place, outlines: Outlines, shapes_of: Any) -> bytes:

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from fadeout.errors import InputRefused, Problem
 from fadeout.records.layout import BUSY_S
 
 
-def engine_of(address: str | Path) -> sa.Engine:
+def engine_of(address: str | Path, *, pooled: bool = False) -> sa.Engine:
     """Connect to what stands at an address, whatever it is."""
     text = str(address)
     try:
@@ -30,15 +30,8 @@ def engine_of(address: str | Path) -> sa.Engine:
                 url = url.set(drivername="postgresql+psycopg")
         else:
             url = sa.URL.create("sqlite", database=text)
-        engine = sa.create_engine(
-            url,
-            hide_parameters=True,  # no value of a record stands in a fault's words
-            **(
-                {"poolclass": NullPool, "connect_args": {"timeout": BUSY_S}}
-                if url.get_backend_name() == "sqlite"
-                else {}
-            ),
-        )
+        hidden = {"hide_parameters": True}  # no value of a record stands in a fault's words
+        engine = sa.create_engine(url, **hidden, **_pool_of(url.get_backend_name(), pooled))
     except sa.exc.ArgumentError as error:
         raise InputRefused(
             [
@@ -57,13 +50,31 @@ def engine_of(address: str | Path) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
+        if pooled:
+            sa.event.listen(engine, "connect", _keep_sqlite)
     return engine
+
+
+def _pool_of(backend: str, pooled: bool) -> dict[str, Any]:
+    """How connections are kept: a server's are, as to open a file anew takes longer than most questions to it."""
+    if backend == "sqlite" and not pooled:
+        return {"poolclass": NullPool, "connect_args": {"timeout": BUSY_S}}
+    kept = {"poolclass": QueuePool, "pool_size": 10, "max_overflow": 50, "pool_timeout": BUSY_S}
+    if backend == "sqlite":
+        return {**kept, "connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
+    return kept if pooled else {}
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     """Settings of each connection: durable, referential, and transactions begun by us."""
     connection.isolation_level = None
     for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _keep_sqlite(connection: Any, _: Any) -> None:
+    """Of many connections to one file each has a small memory of its own; they share what the system keeps of it."""
+    for setting in ("cache_size = -4096", "mmap_size = 1073741824"):
         connection.execute(f"PRAGMA {setting}")
 
 

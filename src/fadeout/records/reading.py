@@ -342,26 +342,33 @@ def _cell(row: Any) -> BaseGeometry | None:
     )
 
 
-def sides(connection: sa.Connection, kind: str, viewer: Viewer) -> tuple[BBox | None, tuple[str, ...]]:
-    """The bounds of all places of a kind, to their cells, and the stamps that its records bear."""
+def changed_ids(connection: sa.Connection, kind: str, since: int, most: int) -> list[str]:
+    """Ids of a kind that a change after the one numbered `since` touched, at most so many."""
+    later = sa.select(sa.func.min(CHANGES.c.first_seq)).where(CHANGES.c.change > since).scalar_subquery()
+    query = sa.select(HISTORY.c.id).where(HISTORY.c.seq >= later, HISTORY.c.kind == kind).distinct()
+    return list(connection.execute(query.limit(most)).scalars())
+
+
+def sides(
+    connection: sa.Connection, kind: str, viewer: Viewer, ids: Sequence[str] | None = None
+) -> tuple[BBox | None, tuple[str, ...]]:
+    """The bounds of all places of a kind (or of some records), to their cells, and the stamps that they bear."""
     table = KIND_TABLES[kind]
-    allowed = table.c.sensitivity.in_(viewer.precise + viewer.coarse)
+    which = [table.c.sensitivity.in_(viewer.precise + viewer.coarse)]
+    if ids is not None:
+        which.append(table.c.id.in_(ids))
     query = sa.select(
         sa.func.min(table.c.cell_w),
         sa.func.min(table.c.cell_s),
         sa.func.max(table.c.cell_e),
         sa.func.max(table.c.cell_n),
-    ).where(allowed)
+    ).where(*which)
     w, s, e, n = connection.execute(query).one()
-    stamps = connection.execute(
-        sa.select(table.c.stamp).where(allowed, table.c.stamp.is_not(None)).distinct()
-    )
-    box = (
-        None
-        if w is None
-        else (w / CELLS_PER_DEG, s / CELLS_PER_DEG, (e + 1) / CELLS_PER_DEG, (n + 1) / CELLS_PER_DEG)
-    )
-    return box, tuple(str(one) for one in stamps.scalars())
+    stamps = connection.execute(sa.select(table.c.stamp).where(*which, table.c.stamp.is_not(None)).distinct())
+    found = tuple(str(one) for one in stamps.scalars())
+    if w is None:
+        return None, found
+    return (w / CELLS_PER_DEG, s / CELLS_PER_DEG, (e + 1) / CELLS_PER_DEG, (n + 1) / CELLS_PER_DEG), found
 
 
 def drawn(

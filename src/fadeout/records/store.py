@@ -401,15 +401,15 @@ def create_store(address: str | Path, clock: Clock = now) -> Store:
     return store
 
 
-def open_store(address: str | Path, clock: Clock = now) -> Store:
-    """Open a store; one of an older version is brought up to date first.
+def open_store(address: str | Path, clock: Clock = now, *, pooled: bool = False) -> Store:
+    """Open a store; one of an older version is brought up to date first. A server keeps its connections (`pooled`).
 
     Raises
     ------
     InputRefused
         If there is none, if it is something else, or of a newer version of fadeout.
     """
-    engine = engine_of(address)
+    engine = engine_of(address, pooled=pooled)
     path = file_of(engine)
     store = Store(engine, layout_of(engine.dialect.name), shown(engine), clock)
     if path is not None and not path.exists():

@@ -56,26 +56,28 @@ class Filling(Protocol):
 
 
 class Rates:
-    """How often somebody may do a thing in a minute; kept in memory, so a restart forgives."""
+    """How often somebody failed at a thing in a minute; kept in memory, so a restart forgives."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.seen: dict[tuple[str, str], list[float]] = {}
         self.lock = Lock()
 
-    def allows(self, what: str, who: str, per_minute: int) -> bool:
-        moment = self.clock().timestamp()
+    def spent(self, what: str, who: str, per_minute: int) -> bool:
+        """Whether somebody failed so often in the last minute that he or she waits."""
         with self.lock:
-            recent = [at for at in self.seen.get((what, who), ()) if at > moment - 60]
-            if len(recent) < per_minute:
-                recent.append(moment)
-                allowed = True
-            else:
-                allowed = False
-            self.seen[what, who] = recent
+            return len(self._recent(what, who)) >= per_minute
+
+    def failed(self, what: str, who: str) -> None:
+        """Note one failure."""
+        with self.lock:
             if len(self.seen) > 10_000:
                 self.seen.clear()
-            return allowed
+            self.seen[what, who] = [*self._recent(what, who), self.clock().timestamp()]
+
+    def _recent(self, what: str, who: str) -> list[float]:
+        since = self.clock().timestamp() - 60
+        return [at for at in self.seen.get((what, who), ()) if at > since]
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,6 @@ class Desk:
 
 def open_desk(setting: Setting, pages: Filling, clock: Clock = now) -> Desk:
     """Open the store and make the folder."""
-    store = open_store(setting.store, clock)
+    store = open_store(setting.store, clock, pooled=True)
     setting.folder.mkdir(parents=True, exist_ok=True)
     return Desk(setting, store, Tiles(store), clock, Rates(clock), standard.load(setting.standard), pages)

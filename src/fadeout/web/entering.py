@@ -54,7 +54,7 @@ def enter(request: Request, fields: Fields) -> Response:
     """Sign in."""
     desk: Desk = request.app.state.desk
     _same_site(request)
-    if not desk.rates.allows("enter", address_of(request), TRIES_A_MINUTE):
+    if desk.rates.spent("enter", address_of(request), TRIES_A_MINUTE):
         raise Often
     where = fields.get("next", "/map")
     if not where.startswith("/") or where.startswith(("//", "/\\")):
@@ -68,6 +68,7 @@ def enter(request: Request, fields: Fields) -> Response:
             desk.clock(),
         )
     except InputRefused as refused:
+        desk.rates.failed("enter", address_of(request))
         return desk.pages.page(
             request, "enter.html", None, 401, next=where, problem=refused.problems[0], first=False
         )

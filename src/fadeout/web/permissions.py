@@ -23,7 +23,7 @@ from fadeout.records import accounts
 from fadeout.records.access import Viewer
 from fadeout.records.accounts import ROLES, Account
 from fadeout.web.desk import Desk
-from fadeout.web.faults import Denied, NotIn
+from fadeout.web.faults import Denied, NotIn, Often
 
 COOKIE = "fadeout_session"
 OPEN_MARK = "open_to_all"
@@ -122,10 +122,11 @@ async def _by_token(desk: Desk, request: Request, encoded: str) -> Present:
         login, _, token = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         raise NotIn from None
+    if desk.rates.spent("token", address_of(request), TRIES_A_MINUTE):
+        raise Often
     account = await run_in_threadpool(accounts.of_token, desk.engine, login, token)
     if account is None:
-        if not desk.rates.allows("token", address_of(request), TRIES_A_MINUTE):
-            raise Denied("look")
+        desk.rates.failed("token", address_of(request))
         raise NotIn
     return Present(account, "")
 
