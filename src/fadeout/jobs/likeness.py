@@ -66,7 +66,7 @@ def of_new(change: Change, fresh: Mapping[str, set[str]], who: str) -> tuple[lis
         ids = fresh.get(kind, set())
         if not ids:
             continue
-        if reading.count(change.connection, kind, viewer) > MOST_COMPARED:
+        if reading.count(change.connection, change.layout, kind, viewer) > MOST_COMPARED:
             notes.append(f"{kind}: too many to compare at intake; see fadeout records duplicates {kind}")
             continue
         records = list(reading.all_of(change.connection, change.layout, kind, viewer))

@@ -136,6 +136,12 @@ class Tiles:
             self._outlines(kind, viewer)
         self.seen_by(viewer)
 
+    def sides_of(self, kind: str, viewer: Viewer) -> Sides:
+        """Bounds and stamps of any one kind, looked up as `seen_by` does."""
+        with self.store.connected() as connection:
+            self._look(connection)
+            return self._sides(connection, kind, viewer)
+
     def _sides(self, connection: sa.Connection, kind: str, viewer: Viewer) -> Sides:
         """Bounds and stamps of a kind; after a change only what it touched is looked at, so they grow alone."""
         key, mark = (kind, viewer.precise, viewer.coarse), self.version.get(kind, 0)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from fadeout.records.record import Record
 
@@ -40,10 +42,14 @@ class Compare:
 
 @dataclass(frozen=True)
 class Like:
-    """A text that a pattern fits: % is any letters, _ one letter; capital and small letters are the same."""
+    r"""A text that a pattern fits: % is any letters, _ one letter, what follows \ is itself.
+
+    Capital and small letters are the same unless `same_case` asks them to be; SQLite knows that of a to z alone.
+    """
 
     name: str
     pattern: str
+    same_case: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,8 +113,11 @@ def condition(ask: Ask, table: sa.Table) -> sa.ColumnElement[bool]:
     match ask:
         case Compare(name, sign, value):
             return SIGNS[sign](table.c[name], value)  # type: ignore[no-any-return]
-        case Like(name, pattern):
-            return sa.cast(table.c[name], sa.Text).ilike(pattern, escape="\\")
+        case Like(name, pattern, same_case):
+            text = sa.cast(table.c[name], sa.Text)
+            if same_case:
+                return _SameCase(text, sa.literal(pattern), sa.literal(_as_glob(pattern)))
+            return text.ilike(pattern, escape="\\")
         case OneOf(name, values):
             return table.c[name].in_(values)
         case Empty(name):
@@ -153,8 +162,9 @@ def _said(ask: Ask, record: Record) -> bool | None:
     match ask:
         case Compare(_, sign, other):
             return bool(SIGNS[sign](value, other))
-        case Like(_, pattern):
-            return re.fullmatch(_as_regex(pattern), str(value), re.IGNORECASE | re.DOTALL) is not None
+        case Like(_, pattern, same_case):
+            flags = re.DOTALL if same_case else re.DOTALL | re.IGNORECASE
+            return re.fullmatch(_as_regex(pattern), str(value), flags) is not None
         case OneOf(_, values):
             return value in values
 
@@ -167,9 +177,37 @@ def _value(record: Record, name: str) -> Any:
 
 
 def _as_regex(pattern: str) -> str:
-    parts = re.findall(r"\\.|%|_|[^\\%_]+|\\", pattern, re.DOTALL)
     marks = {"%": ".*", "_": "."}
-    return "".join(
-        marks.get(part) or re.escape(part[1:] if len(part) == 2 and part[0] == "\\" else part)
-        for part in parts
-    )
+    return "".join(marks.get(part) or re.escape(_plain(part)) for part in _parts(pattern))
+
+
+def _as_glob(pattern: str) -> str:
+    marks = {"%": "*", "_": "?"}
+    return "".join(marks.get(part) or re.sub(r"([*?\[])", r"[\1]", _plain(part)) for part in _parts(pattern))
+
+
+def _parts(pattern: str) -> list[str]:
+    return re.findall(r"\\.|%|_|[^\\%_]+|\\", pattern, re.DOTALL)
+
+
+def _plain(part: str) -> str:
+    return part[1:] if len(part) == 2 and part[0] == "\\" else part
+
+
+class _SameCase(FunctionElement[bool]):
+    """LIKE that tells capital from small letters: SQLite's own does not, its GLOB does."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+@compiles(_SameCase)
+def _like(element: Any, compiler: Any, **more: Any) -> str:
+    text, pattern, _ = element.clauses
+    return f"{compiler.process(text, **more)} LIKE {compiler.process(pattern, **more)} ESCAPE '\\'"
+
+
+@compiles(_SameCase, "sqlite")
+def _glob(element: Any, compiler: Any, **more: Any) -> str:
+    text, _, pattern = element.clauses
+    return f"{compiler.process(text, **more)} GLOB {compiler.process(pattern, **more)}"

@@ -160,8 +160,15 @@ def all_of(
         after = found[-1].id
 
 
-def count(connection: sa.Connection, kind: str, viewer: Viewer, ask: Ask | None = None) -> int:
-    """How many records of a kind a viewer may see, of those that are asked for."""
+def count(
+    connection: sa.Connection,
+    layout: Layout,
+    kind: str,
+    viewer: Viewer,
+    ask: Ask | None = None,
+    bbox: BBox | None = None,
+) -> int:
+    """How many records of a kind a viewer may see, of those that are asked for; `bbox` as `page` takes it."""
     table = KIND_TABLES[kind_of(kind).name]
     if ask is not None:
         _check_names(kind, viewer, list(names_of(ask)))
@@ -170,6 +177,10 @@ def count(connection: sa.Connection, kind: str, viewer: Viewer, ask: Ask | None 
         query = query.where(table.c.sensitivity.in_(viewer.precise + viewer.coarse))
     if ask is not None:
         query = query.where(condition(ask, table))
+    if bbox is not None:
+        if not KINDS[kind].geometry:
+            return 0
+        query = query.where(_touching(layout, kind, viewer, bbox))
     return int(connection.execute(query).scalar_one())
 
 
@@ -286,15 +297,16 @@ def _in_box(
     bbox: BBox,
     limit: int,
 ) -> list[Record]:
-    """Records whose bounds touch a box; those seen coarsely by their cells, so that no box tells where in it they lie."""
     if not KINDS[kind].geometry:
         return []
+    found = query.where(_touching(layout, kind, viewer, bbox)).limit(limit)
+    return _records(kind, layout, connection.execute(found).mappings().all())
+
+
+def _touching(layout: Layout, kind: str, viewer: Viewer, bbox: BBox) -> sa.ColumnElement[bool]:
+    """Records whose bounds touch a box; those seen coarsely by their cells, so that no box tells where in it they lie."""
     if not viewer.coarse:
-        return _records(
-            kind,
-            layout,
-            connection.execute(query.where(layout.within(kind, bbox)).limit(limit)).mappings().all(),
-        )
+        return layout.within(kind, bbox)
     table = KIND_TABLES[kind]
     cells = tuple(math.floor(side * CELLS_PER_DEG) for side in bbox)
     far = (cells[0], cells[1], cells[2] + 1, cells[3] + 1)
@@ -307,8 +319,7 @@ def _in_box(
     )
     precise = sa.and_(table.c.sensitivity.in_(viewer.precise), layout.within(kind, bbox))
     coarse = sa.and_(table.c.sensitivity.in_(viewer.coarse), touched, layout.within(kind, wide))
-    rows = connection.execute(query.where(sa.or_(precise, coarse)).limit(limit)).mappings().all()
-    return _records(kind, layout, rows)
+    return sa.or_(precise, coarse)
 
 
 def _records(kind: str, layout: Layout, rows: Sequence[Any]) -> list[Record]:

@@ -234,10 +234,10 @@ class Store:
         with self.connected() as connection:
             return list(connection.execute(sa.select(table.c.id).order_by(table.c.id)).scalars())
 
-    def count(self, kind: str, viewer: Viewer, ask: Ask | None = None) -> int:
+    def count(self, kind: str, viewer: Viewer, ask: Ask | None = None, bbox: BBox | None = None) -> int:
         """How many records of a kind the viewer may see, of those that are asked for."""
         with self.connected() as connection:
-            return reading.count(connection, kind, viewer, ask)
+            return reading.count(connection, self.layout, kind, viewer, ask, bbox)
 
     def history(self, id: str, viewer: Viewer, kind: str | None = None) -> list[reading.Version]:
         """Give every version of the records of an id; of persons only where their kind is named."""

@@ -167,7 +167,9 @@ async def _fault(request: Request, error: Exception) -> Response:
 
 async def _http_fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return await _answer(request, error.status_code, None)
+    answer = await _answer(request, error.status_code, None)
+    answer.headers.update(error.headers or {})  # such as Allow of a 405
+    return answer
 
 
 async def _our_fault(request: Request, error: Exception) -> Response:

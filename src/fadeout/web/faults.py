@@ -33,11 +33,16 @@ class Often(FadeoutError):
     """Too often in a minute."""
 
 
+class Misasked(InputRefused):
+    """An address of an interface asks what nobody understands: OGC API wants 400 for it, not 422."""
+
+
 STATUSES: tuple[tuple[type[FadeoutError], int], ...] = (
     (NotIn, 401),
     (Denied, 403),
     (Missing, 404),
     (Often, 429),
+    (Misasked, 400),
     (InputRefused, 422),
 )
 BY_CODE = {
@@ -78,7 +83,7 @@ def status_of(error: FadeoutError) -> int:
     >>> status_of(Missing()), status_of(InputRefused([Problem("store.no-record", "there is none")]))
     (404, 404)
     """
-    if isinstance(error, InputRefused):
+    if isinstance(error, InputRefused) and not isinstance(error, Misasked):
         for problem in error.problems:
             if problem.code in BY_CODE:
                 return BY_CODE[problem.code]
