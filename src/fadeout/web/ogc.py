@@ -33,7 +33,7 @@ from fadeout.web import ogc_asking, ogc_documents, record_pages
 from fadeout.web.desk import Desk
 from fadeout.web.faults import Misasked, Missing
 from fadeout.web.map_pages import TILE, tile_answer
-from fadeout.web.ogc_definition import CRS_OF_PLACES, PARAMETERS, F, answers, definition
+from fadeout.web.ogc_definition import CRS_OF_PLACES, F, answers, definition
 from fadeout.web.ogc_documents import GEOJSON, HTML, JSON, OPENAPI, QUAD, SCHEMA, Document, link
 from fadeout.web.permissions import Present, may
 
@@ -41,6 +41,7 @@ router = APIRouter(prefix="/ogc", default_response_class=Response)
 ONE = {"parameters": [F]}
 
 
+@router.get("/", include_in_schema=False)
 @router.get("", operation_id="landing", responses=answers(JSON, HTML), openapi_extra=ONE)
 def landing(request: Request, present: Present = may("look")) -> Response:
     """The first page, with links to the rest."""
@@ -65,23 +66,29 @@ def conformance(request: Request, present: Present = may("look")) -> Response:
 
 
 @router.get(
-    "/api", operation_id="api", responses=answers(OPENAPI, HTML, schema={"type": "object"}), openapi_extra=ONE
+    "/api",
+    operation_id="api",
+    responses=answers(OPENAPI, JSON, HTML, schema={"type": "object"}),
+    openapi_extra=ONE,
 )
 def api(request: Request, present: Present = may("look")) -> Response:
     """The definition of this interface, OpenAPI 3.1."""
     ogc_asking.check(request.query_params)
-    kinds = [one.name for one in record_pages.shown_kinds(present)]
-    app = request.app
-    made = definition(router.routes, kinds, app.version, str(request.base_url).rstrip("/"))
+    kinds, viewer = record_pages.shown_kinds(present), present.viewer()
+    asked = {one.name: ogc_asking.columns_of(one, viewer) for one in kinds}
+    made = definition(router.routes, asked, request.app.version, _root(request))
     rows = [
         ((path, ""), (operation["summary"], ""), (", ".join(operation["responses"]), ""))
         for path, operations in made["paths"].items()
         for operation in operations.values()
     ]
     heads = ("Address", "What it gives", "Answers")
-    return _told(
-        request, present, made, OPENAPI, title="Definition of this interface", heads=heads, rows=rows
-    )
+    wish = request.headers.get(
+        "accept", ""
+    )  # GDAL takes OpenAPI 3.0 or plain JSON by their media types alone
+    media = JSON if JSON in wish and "version=3.1" not in wish.replace(" ", "") else OPENAPI
+    title = "Definition of this interface"
+    return _told(request, present, made, media, title=title, heads=heads, rows=rows)
 
 
 @router.get(
@@ -141,7 +148,6 @@ def queryables(request: Request, kind: str, present: Present = may("look")) -> R
     responses=answers(
         GEOJSON, HTML, schema={"type": "object", "required": ["type", "features"]}, faults=(404,), crs=True
     ),
-    openapi_extra={"parameters": list(PARAMETERS)},
 )
 def items(request: Request, kind: str, present: Present = may("look")) -> Response:
     """A page of the records of a collection, those that fit what is asked."""
@@ -407,7 +413,7 @@ def _told(
     """A document as JSON or as a page: its words, a table, its links."""
     own = _self(request, media)
     if not _as_page(request):
-        if media not in (SCHEMA, OPENAPI) and "conformsTo" not in document:
+        if not {"$schema", "openapi", "conformsTo"} & set(document):
             document = {**document, "links": own + document.get("links", [])}
         return Response(_json(document), headers=headers, media_type=media)
     desk: Desk = request.app.state.desk

@@ -8,15 +8,16 @@ Start   at `definition`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
 from fadeout.exchange import cql, crs_uris
+from fadeout.records.catalogue import Field
 from fadeout.web.ogc_asking import FORMATS, MOST, USUAL
-from fadeout.web.ogc_documents import HTML, QUAD
+from fadeout.web.ogc_documents import HTML, QUAD, schema_of
 
 PROBLEM = "application/problem+json"
 TEXT = {"type": "string"}
@@ -89,14 +90,6 @@ PARAMETERS: tuple[dict[str, Any], ...] = (
         {"type": "string", "enum": [cql.TEXT, cql.JSON], "default": cql.TEXT},
     ),
     _parameter("filter-crs", "the CRS of shapes in filter", CRS),
-    _parameter(
-        "queryables",
-        "any column of the queryables that holds a text, a number, a day or true and false, by its name: "
-        "features that hold just that",
-        {"type": "object", "additionalProperties": TEXT},
-        style="form",
-        explode=True,
-    ),
 )
 
 
@@ -117,8 +110,14 @@ def fault(status: int) -> dict[str, Any]:
     return {"description": WORDS[status], "content": {PROBLEM: {"schema": FAULT}}}
 
 
-def definition(routes: Sequence[BaseRoute], kinds: Sequence[str], version: str, root: str) -> dict[str, Any]:
-    """The whole document."""
+def definition(
+    routes: Sequence[BaseRoute], asked: Mapping[str, Mapping[str, Field]], version: str, root: str
+) -> dict[str, Any]:
+    """The whole document. `asked` gives the collections with the columns that may be asked.
+
+    The features of each collection have an address of their own in it, with the columns of that collection as its
+    parameters: GDAL lets the server filter by those that it finds so, and the standard wants their schemas.
+    """
     made = get_openapi(
         title="fadeout: OGC API",
         version=version,
@@ -128,15 +127,25 @@ def definition(routes: Sequence[BaseRoute], kinds: Sequence[str], version: str, 
         routes=routes,
         servers=[{"url": root}],
     )
-    for operations in made["paths"].values():
+    paths = {path.removeprefix("/ogc") or "/": operations for path, operations in made["paths"].items()}
+    for operations in paths.values():
         for operation in operations.values():
             operation["responses"].pop("422", None)  # whatever is misunderstood is told by 400
             for one in operation.get("parameters", ()):
                 if one["in"] == "path" and one["name"] in PATHS:
                     one["schema"] = {**one["schema"], **PATHS[one["name"]]}
                 if one["name"] == "kind":
-                    one["schema"] = {"type": "string", "enum": list(kinds)}
+                    one["schema"] = {"type": "string", "enum": list(asked)}
+    any_items = paths.pop(ITEMS)["get"]
+    shared = {one["name"]: one for one in PARAMETERS}
+    made["paths"] = paths
+    for name, columns in asked.items():
+        own = [_parameter(column, one.about, schema_of(one)) for column, one in columns.items()]
+        references = [{"$ref": f"#/components/parameters/{one}"} for one in shared]
+        operation = {"operationId": f"getFeatures_{name}", "parameters": references + own}
+        paths[ITEMS.format(kind=name)] = {"get": {**any_items, **operation}}
     made["components"] = {
+        "parameters": shared,
         "securitySchemes": {
             "token": {
                 "type": "http",
@@ -144,12 +153,13 @@ def definition(routes: Sequence[BaseRoute], kinds: Sequence[str], version: str, 
                 "description": "login, and a token of the account's page",
             },
             "session": {"type": "apiKey", "in": "cookie", "name": "fadeout_session"},
-        }
+        },
     }
     made["security"] = [{"token": []}, {"session": []}]
     return made
 
 
+ITEMS = "/collections/{kind}/items"
 PATHS: dict[str, dict[str, Any]] = {
     "tileMatrix": {"pattern": "^[0-9]{1,2}$", "example": "0"},
     "tileRow": {"pattern": "^[0-9]{1,8}$", "example": "0"},
