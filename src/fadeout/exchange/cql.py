@@ -411,7 +411,7 @@ class _Reading:
                 return _maybe_not(self.one_of(tree.lhs, tree.sub_nodes), tree.not_)
             case ast.IsNull():
                 return _maybe_not(Empty(self.name(tree.lhs)), tree.not_)
-            case ast.Attribute() if self.columns.get(tree.name) == "flag":
+            case ast.Attribute() if self.columns[self.name(tree)] == "flag":
                 return Compare(tree.name, "=", True)
             case ast.SpatialComparisonPredicate() | ast.Relate() | ast.BBox():
                 if isinstance(tree, ast.GeometryIntersects):
@@ -429,10 +429,10 @@ class _Reading:
         """The column that a node names."""
         if not isinstance(node, ast.Attribute):
             raise _unsupported("anything but a column against a value")
-        if node.name not in self.columns:
+        if not isinstance(node.name, str) or node.name not in self.columns:
             message = f"'{str(node.name)[:60]}' is no column that can be asked"
             raise refused("cql.unknown-name", message, f"one of {', '.join(self.columns)}")
-        return str(node.name)
+        return node.name
 
     def folded(self, node: Any) -> Any:
         """What stands in CASEI( ), None where the node is no CASEI."""

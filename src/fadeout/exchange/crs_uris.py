@@ -26,6 +26,10 @@ WGS84, MERCATOR = f"{EPSG}4326", f"{EPSG}3857"
 UTM = tuple(f"{EPSG}{first + zone}" for first in (32600, 32700) for zone in range(1, 61))
 URIS = (CRS84, WGS84, MERCATOR, *UTM)
 PIECES = 32  # of a side of a box on the way to degrees, as straight lines do not stay straight
+FARTHEST_M, SHORTEST_M = (
+    1e8,
+    1.0,
+)  # of an axis: twice the way around the earth; what is shorter stays straight
 
 Shapes = NDArray[np.object_]
 
@@ -57,8 +61,11 @@ def to_wgs84(shape: BaseGeometry, uri: str) -> BaseGeometry:
     one: Shapes = np.array([shape, None], dtype=object)[:1]
     if uri == WGS84:
         return _turned(one)[0]
-    longest = max(shape.bounds[2] - shape.bounds[0], shape.bounds[3] - shape.bounds[1])
-    if longest > 0:
+    bounds = shape.bounds
+    if max(map(abs, bounds)) > FARTHEST_M:
+        raise _far(uri)
+    longest = max(bounds[2] - bounds[0], bounds[3] - bounds[1])
+    if longest > SHORTEST_M:
         one = shapely.segmentize(one, longest / PIECES)
     return _moved(one, uri, "INVERSE")[0]
 

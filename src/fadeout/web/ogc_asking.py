@@ -27,7 +27,7 @@ from fadeout.errors import InputRefused, Problem
 from fadeout.exchange import cql, crs_uris
 from fadeout.exchange.crs_uris import CRS84
 from fadeout.records.access import HIDDEN, Viewer
-from fadeout.records.asking import All, Any_, Ask, Compare, Empty, Not
+from fadeout.records.asking import All, Ask, Compare, Empty, Not
 from fadeout.records.catalogue import Field, Kind, fields_of
 from fadeout.records.layout import BBox
 from fadeout.records.record import Record, plain
@@ -261,12 +261,14 @@ def _equal(field: Field, text: str) -> Ask:
         given = int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
     elif field.type == "flag":
         given = {"true": True, "false": False}.get(text, text)
+    if field.choices and text not in field.choices:
+        raise _bad(field.name, "none of its choices", f"one of {', '.join(field.choices)}")
     try:
         value = cql.value_of(field.name, field.type, given)
     except InputRefused:
         raise _bad(field.name, "not what the column can hold", remedy or "a text of letters") from None
     if field.type == "whole" and isinstance(value, float):
-        return Any_(())
+        raise _bad(field.name, "no whole number", remedy)
     return Compare(field.name, "=", value)
 
 

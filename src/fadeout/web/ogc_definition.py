@@ -81,9 +81,9 @@ PARAMETERS: tuple[dict[str, Any], ...] = (
     _parameter(
         "datetime",
         "a day, a moment, or an interval as 2026-01-01/2026-01-31, with .. for an open end (RFC 3339)",
-        TEXT,
+        {**TEXT, "pattern": "^[0-9TtZz:.+/-]+$", "examples": ["2026-01-01/2026-01-31"]},
     ),
-    _parameter("filter", "a filter in CQL2; the queryables say what can be asked", TEXT),
+    _parameter("filter", "a filter in CQL2; the queryables say what can be asked", {**TEXT, "minLength": 1}),
     _parameter(
         "filter-lang",
         "the language of filter",
