@@ -5,7 +5,7 @@ Gives   a `Filter`: an `Ask`, and shapes that the places must touch; else `Input
 Knows   CQL2 (OGC 21-065r2) as trees of pygeofilter; nothing of requests, nor in which CRS the shapes are
 Start   at `read`
 
-pygeofilter gives the tree and reads CQL2 JSON. Its own grammar of CQL2 text (0.3) is not used: it takes "a OR b AND c"
+pygeofilter gives the tree and reads CQL2 JSON. Its own grammar of CQL2 text (0.4) is not used: it takes "a OR b AND c"
 as "(a OR b) AND c", and has no "''", no "NOT (a AND b)" and no line ends. `cql2.lark` takes its place.
 """
 

@@ -80,6 +80,7 @@ def status_of(error: FadeoutError) -> int:
 
     Examples
     --------
+    >>> from fadeout.errors import Problem
     >>> status_of(Missing()), status_of(InputRefused([Problem("store.no-record", "there is none")]))
     (404, 404)
     """
