@@ -95,7 +95,8 @@ def test_areas_smaller_than_a_pixel_never_vanish(store: Store) -> None:
     x, y = at(4, LON, LAT)
     assert decoded(store, "box", 4, x, y)
     drawn = decoded(store, "hazardous_area", 4, x, y)
-    assert [one["properties"]["id"] for one in drawn] == ["A-1"]
+    told = [(one["properties"]["id"], one["geometry"]["type"]) for one in drawn]
+    assert told == [("A-1", "Polygon"), ("A-1", "Point")]  # the area, and the place of its name
 
 
 def test_deep_tiles_hold_each_record_once_in_the_right_place(store: Store) -> None:

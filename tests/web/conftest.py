@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from serving import CHROMIUM, FLAGS, PASSWORD, Server, serving
 
+from fadeout.web.pages import HERE
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
@@ -22,6 +24,8 @@ def browser() -> Iterator[Any]:
     """A real browser."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed")
+    if not (HERE / "static" / "parts" / "maplibre-gl.mjs").exists():
+        pytest.skip("the set-up has not brought the parts of pages (npm)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -45,6 +45,7 @@ SHOWN: dict[str, tuple[str, ...]] = {  # the kinds on a map, and what of them a 
 }
 MOST_BYTES = 128 * 2**20  # of tiles kept
 
+LABELLED = ("hazardous_area", "task")  # have a point for their name, once on the whole map
 FEW = 500  # changed records that are looked at one by one
 
 Place = tuple[int, int, int]  # z, x, y
@@ -279,3 +280,8 @@ def _write_shapes(
     for row, shape in zip(kept, drawn, strict=True):
         if shape is not None and not shape.is_empty:
             writer.shape(shape, outlines.told(row))
+    if writer.layer.name in LABELLED:
+        middles = tiles.local(shapely.point_on_surface(shapes), *place)
+        for row, (x, y) in zip(kept, shapely.get_coordinates(middles).tolist(), strict=True):
+            if 0 <= x < tiles.EXTENT and 0 <= y < tiles.EXTENT:  # of all tiles that show a part, in one
+                writer.point(round(x), round(y), {**outlines.told(row), "label": 1})

@@ -75,7 +75,7 @@ function layersOf(kind, config) {
     layout: { "icon-image": image, "icon-size": ["interpolate", ["linear"], ["zoom"], 6, 0.45, 15, 0.9], "icon-allow-overlap": true, ...text(["coalesce", ["to-string", ["get", "number"]], ""], { "text-offset": [0, 1.1], "text-optional": true }) },
     paint: HALO,
   });
-  const label = (field, minzoom = 9) => ({ id: `${kind}:label`, type: "symbol", ...source, minzoom, filter: ["!=", ["geometry-type"], "Point"], layout: text(field), paint: HALO });
+  const label = (field, minzoom = 9, filter = ["has", "label"]) => ({ id: `${kind}:label`, type: "symbol", ...source, minzoom, filter, layout: text(field), paint: HALO });
   if (kind === "searched") return [
     ...fill("whole", "searched", is("outcome", "complete", "stopped_at_find"), "#3f5a86"),
     ...fill("part", "partial", ["!", is("outcome", "complete", "stopped_at_find", "not_searchable")], "#3f5a86", { "line-dasharray": [3, 2] }),
@@ -83,7 +83,7 @@ function layersOf(kind, config) {
   ];
   if (kind === "box") return [
     ...Object.keys(config.boxes).flatMap((state) => fill(state, `box-${state}`, ["==", ["get", "state"], state], "#4a5666", { "line-width": 0.7 })),
-    label(["coalesce", ["get", ["get", "state"], ["literal", Object.fromEntries(Object.entries(config.boxes).map(([state, look]) => [state, look.letter]))]], ""], 14),
+    label(["coalesce", ["get", ["get", "state"], ["literal", Object.fromEntries(Object.entries(config.boxes).map(([state, look]) => [state, look.letter]))]], ""], 14, ["!=", ["geometry-type"], "Point"]),
   ];
   if (kind === "hazardous_area") return [
     ...fill("SHA", "SHA", ["==", ["get", "state"], "suspected"], "#b87400"),
@@ -106,7 +106,7 @@ export function makeMap(config, holder = "map") {
   const sources = { land: { type: "geojson", data: "/base/borders.json", attribution: "Natural Earth" } };
   for (const kind of config.kinds) sources[kind] = { type: "vector", tiles: tilesOf(kind, ""), maxzoom: 16 };
   const map = new maplibregl.Map({
-    container: holder, attributionControl: { compact: true }, maxZoom: 21, canvasContextAttributes: { preserveDrawingBuffer: true },
+    container: holder, attributionControl: false, maxZoom: 21, canvasContextAttributes: { preserveDrawingBuffer: true },
     style: {
       version: 8, sources,
       layers: [
@@ -117,8 +117,9 @@ export function makeMap(config, holder = "map") {
     },
     ...(config.extent ? { bounds: [[config.extent[0], config.extent[1]], [config.extent[2], config.extent[3]]], fitBoundsOptions: { padding: 30, maxZoom: 15 } } : { center: [60, 20], zoom: 1.4 }),
   });
+  map.addControl(new maplibregl.AttributionControl({ compact: true }), document.dir === "rtl" ? "bottom-left" : "bottom-right");
   map.addControl(new maplibregl.NavigationControl({ showCompass: true }), document.dir === "rtl" ? "top-right" : "top-left");
-  map.addControl(new maplibregl.ScaleControl({ unit: "metric" }), "bottom-right");
+  map.addControl(new maplibregl.ScaleControl({ unit: "metric" }), document.dir === "rtl" ? "bottom-left" : "bottom-right");
   if (maplibregl.getRTLTextPluginStatus() === "unavailable") maplibregl.setRTLTextPlugin(config.rtl, true);
   const ready = new Promise((done) => map.once("load", () => {
     for (const [name, made] of Object.entries({ ...PATTERNS, ...MARKS })) map.addImage(name, made.getContext("2d").getImageData(0, 0, made.width, made.height), { pixelRatio: made.width === 28 ? 1.4 : 1 });
