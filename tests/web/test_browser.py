@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
 from conftest import Screen
-from filling import LAT, LON, fill
+from filling import LAT, LON, area, fill
 from serving import Server
-from shapely import Point
+from shapely import Point, box
 
+from fadeout.jobs import working
 from fadeout.records.access import Viewer
 from fadeout.records.record import Record
 
@@ -71,15 +74,15 @@ def test_the_map_opens_what_is_clicked_and_goes_back_in_time(browser: Any, serve
     page = seen.page
     seen.map_ready()
     spot = page.evaluate(f"window.fadeoutMap.project([{LON + 0.0005}, {LAT + 0.002}])")
-    box = page.locator("#map").bounding_box()
-    page.mouse.click(box["x"] + spot["x"], box["y"] + spot["y"])
+    holder = page.locator("#map").bounding_box()
+    page.mouse.click(holder["x"] + spot["x"], holder["y"] + spot["y"])
     page.wait_for_selector("#inspector h2")
     assert "EP-0" in page.inner_text("#inspector")
     page.uncheck("input[data-kind=evidence]")
     assert page.evaluate("window.fadeoutMap.getLayoutProperty('evidence:item', 'visibility')") == "none"
     page.click("#measure")
     for dx in (0, 60):
-        page.mouse.click(box["x"] + spot["x"] + dx, box["y"] + spot["y"])
+        page.mouse.click(holder["x"] + spot["x"] + dx, holder["y"] + spot["y"])
     assert " m" in page.inner_text("#map-said")
     patterned = page.evaluate("window.fadeoutMap.getPaintProperty('not-searched', 'background-pattern')")
     assert patterned == "not-searched"
@@ -94,7 +97,7 @@ def test_an_area_is_drawn_with_the_mouse_and_stored(browser: Any, server: Server
     page.fill("#id", "SHA-7")
     page.select_option("[name='v.state']", "suspected")
     page.click("[data-mode=polygon]")
-    box = page.locator("#map").bounding_box()
+    holder = page.locator("#map").bounding_box()
     corners = [
         (LON - 0.0002, LAT + 0.0005),
         (LON + 0.0045, LAT + 0.0005),
@@ -103,7 +106,7 @@ def test_an_area_is_drawn_with_the_mouse_and_stored(browser: Any, server: Server
     ]
     spots = [page.evaluate(f"window.fadeoutMap.project([{x}, {y}])") for x, y in corners]
     for spot in [*spots, spots[-1]]:
-        page.mouse.click(box["x"] + spot["x"], box["y"] + spot["y"])
+        page.mouse.click(holder["x"] + spot["x"], holder["y"] + spot["y"])
         page.wait_for_timeout(150)
     page.wait_for_selector("#gate p, #gate ul")
     assert "ha" in page.inner_text("#gate")
@@ -200,3 +203,86 @@ def test_the_first_page_of_an_empty_store_says_what_to_do(browser: Any, server: 
     ):
         seen.page.goto(path)
         assert words in seen.page.inner_text("main")
+
+
+def test_an_area_is_assessed_looked_at_and_accepted(browser: Any, server: Server) -> None:
+    """The page follows the work by itself, shows its maps, and gives the area its outline on a person's word."""
+    seen = screen(browser, server)
+    side = 0.00045
+    told = {"method": "visual", "outcome": "complete", "searched_on": "2026-05-01", "stamp": "SIMULATED"}
+    boxes = [
+        Record("searched", f"B-{i}", dict(told), box(LON + i * side, LAT, LON + (i + 1) * side, LAT + side))
+        for i in range(3)
+    ]
+    small = area("SHA-9", box(LON, LAT, LON + 0.002, LAT + 0.0025), stamp="SIMULATED")
+    with server.store.change(who="test", why="a small area") as change:
+        change.put([*boxes, small])
+    page = seen.page
+    page.goto("/assess?area=SHA-9")
+    page.click("summary >> text=More")
+    page.fill("#cell_m", "10")
+    page.fill("#margin_m", "10")
+    page.click("form.stacked .act")
+    page.wait_for_selector("#going >> text=queued")
+    assert working.once(working.Place(server.store, server.folder, server.clock))
+    page.wait_for_selector("#done", timeout=15_000)
+    page.reload()
+    seen.map_ready()
+    assert page.evaluate("window.fadeoutMap.getLayoutProperty('any', 'visibility')") == "visible"
+    page.check("input[name=shown][value=expected]")
+    assert page.evaluate("window.fadeoutMap.getLayoutProperty('expected', 'visibility')") == "visible"
+    assert page.evaluate("window.fadeoutMap.queryRenderedFeatures({layers: ['run-boxes']}).length") > 0
+    assert "SIMULATED" in page.inner_text(".map-stamp")
+    assert seen.axe() == []
+    page.fill("#why", "as the estimate draws it")
+    page.click("form[action$=accept] .act")
+    page.wait_for_selector(".toast")
+    found = server.store.get("hazardous_area", "SHA-9", STAFF)
+    assert found is not None
+    assert found.version == 2
+    page.goto("/map")
+    seen.map_ready()
+    page.click("summary >> text=Assessments")
+    page.check("input[data-layer=any]")
+    seen.map_ready()
+    page.wait_for_timeout(300)
+    assert (
+        page.evaluate("window.fadeoutMap.getStyle().layers.filter((one) => one.id.startsWith('run:')).length")
+        == 4
+    )
+    assert not seen.faults
+
+
+def test_the_path_of_land_release_is_walked_a_step(browser: Any, server: Server) -> None:
+    seen = screen(browser, server, PHONE, "ar")
+    page = seen.page
+    page.goto("/release/SHA-1")
+    page.fill("#why-confirmed", "items lie in it")
+    page.click("form:has(#why-confirmed) button")
+    page.wait_for_selector(".toast")
+    found = server.store.get("hazardous_area", "SHA-1", STAFF)
+    assert found is not None
+    assert found.values["state"] == "confirmed"
+    assert page.locator(".steps [aria-current=step]").inner_text().startswith("2")
+    page.click(".toast button")
+    page.wait_for_selector(".toast")
+    found = server.store.get("hazardous_area", "SHA-1", STAFF)
+    assert found is not None
+    assert found.values["state"] == "suspected"
+
+
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext is not installed")
+def test_what_is_shown_is_printed_with_its_legend(browser: Any, server: Server, tmp_path: Any) -> None:
+    seen = screen(browser, server)
+    seen.map_ready()
+    path = tmp_path / "map.pdf"
+    seen.page.pdf(path=str(path), print_background=True)
+    text = text_of(path)
+    for words in ("Not searched", "Confirmed hazardous area (CHA)", "cannot say"):
+        assert words in text
+
+
+def text_of(path: Any) -> str:
+    return subprocess.run(
+        ["pdftotext", "-layout", str(path), "-"], capture_output=True, text=True, check=True
+    ).stdout

@@ -20,7 +20,7 @@ from fadeout.jobs import registry_pages, run_views
 from fadeout.records import queue, standard
 from fadeout.records.accounts import ROLES
 from fadeout.records.catalogue import CHECKED, CLAIM_KINDS, CONFIDENCES, KINDS, RESTRICTED, fields_of
-from fadeout.web import map_pages
+from fadeout.web import field_pages, map_pages
 from fadeout.web.faults import TITLES
 from fadeout.web.pages import HERE, LANGUAGES, PLACES, label
 
@@ -58,6 +58,14 @@ def _of_tables() -> Iterator[str]:
     yield from map_pages.WORDS.values()
     yield from (words for words, _, _ in run_views.LAYERS.values())
     yield from (*run_views.FIGURES, *STATES, *ACTIONS, *GROUNDS, *FLAGS)
+    for table in (
+        field_pages.EVIDENCE,
+        field_pages.OUTCOMES,
+        field_pages.HOW,
+        field_pages.STATES,
+        field_pages.WHAT_FOR,
+    ):
+        yield from table.values()
     for name in standard.SHIPPED:
         yield from (look.name for look in standard.load(name).states.values())
     yield from (*registry_pages.STATUS_WORDS.values(), *registry_pages.INSIDE.values())

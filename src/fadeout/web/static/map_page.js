@@ -22,7 +22,7 @@ made.ready.then(() => {
     await addBaseMap(map, about);
     map.getStyle().layers.filter((one) => one.id.startsWith(`base:${about.name}`)).forEach((one) => map.setLayoutProperty(one.id, "visibility", box.checked ? "visible" : "none"));
   });
-  for (const box of document.querySelectorAll("input[data-run]")) box.addEventListener("change", () => overlay(box));
+  for (const box of document.querySelectorAll("input[data-run]")) { box.addEventListener("change", () => overlay(box)); if (box.checked) overlay(box); }
   const slider = document.getElementById("day"), told = document.getElementById("day-told");
   slider?.addEventListener("input", () => { told.textContent = dayOf(slider).toLocaleDateString(document.documentElement.lang, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }); });
   slider?.addEventListener("change", () => made.setDay(Number(slider.value) === Number(slider.max) ? "" : dayOf(slider).toISOString().slice(0, 10)));
