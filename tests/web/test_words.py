@@ -38,6 +38,6 @@ def test_no_page_says_that_ground_is_safe() -> None:
     assert [text for text in texts() if re.search(r"\bsafe\b", text, re.IGNORECASE)] == []
 
 
-@pytest.mark.parametrize(("lang", "word"), [("fr", r"\bs[ûu]re?s?\b"), ("ar", "آمن"), ("uk", r"\bбезпечн")])
+@pytest.mark.parametrize(("lang", "word"), [("fr", r"\bsûre?s?\b"), ("ar", "آمن"), ("uk", r"\bбезпечн")])
 def test_no_translation_says_it_either(lang: str, word: str) -> None:
     assert [said for said in catalog(lang).values() if re.search(word, said, re.IGNORECASE)] == []
