@@ -95,7 +95,10 @@ def test_a_review_tells_which_fields_would_change(store: Store, tmp_path: Path) 
     changed = FINDS.replace("EP-1,16.8025,107.05,2024-03-01,item,1", "EP-1,16.9,107.05,2024-03-01,item,3")
     (review,) = intake(store, file(tmp_path, "evidence.csv", changed), dry_run=True)
     assert review.details == [
-        {"kind": "evidence", "id": "EP-1", "action": "changed", "fields": ["count", "entered", "geom"]}
+        {
+            **{"kind": "evidence", "id": "EP-1", "action": "changed", "fields": ["count", "entered", "geom"]},
+            **{"layer": "evidence", "row": 1},
+        }
     ]
 
 

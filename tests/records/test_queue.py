@@ -71,6 +71,16 @@ def test_work_of_a_silent_worker_begins_anew_once_and_then_fails_plainly(store: 
     assert queue.find(store.engine, one).state == queue.FAILED
 
 
+def test_work_of_a_server_that_is_ended_is_given_back_and_the_try_does_not_count(store: Store) -> None:
+    (one,) = ask(store)
+    for _ in range(queue.TRIES + 1):
+        taken = queue.take(store.engine, NOW)
+        assert taken is not None
+        assert taken.tries == 1
+        queue.give_back(store.engine, one)
+    assert queue.find(store.engine, one).state == queue.QUEUED
+
+
 def test_what_is_not_there_is_told(store: Store) -> None:
     with pytest.raises(InputRefused) as refused:
         queue.find(store.engine, "nothing")

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import typer
 
 from fadeout import settings
-from fadeout.cli.options import examples, now, person
+from fadeout.cli.options import examples, now
 from fadeout.cli.store_options import Standard
 
 app = typer.Typer()
@@ -105,9 +105,8 @@ def serve(
         **os.environ,
         "FADEOUT_SERVER_SETTING": json.dumps({**said, "keys": str(keys) if keys else None}),
     }
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "fadeout", "work", "--store", store, "--data", str(folder)], env=environment
-    )
+    words = [sys.executable, "-m", "fadeout", "work", "--store", store, "--data", str(folder)]
+    worker = subprocess.Popen(words, env=environment, start_new_session=True)  # Ctrl-C is heard here alone
     try:
         os.environ.update(environment)
         _run(host, port, processes, https)
@@ -126,7 +125,7 @@ def _fill(store: str, folder: Path, standard: str | None) -> None:
 
     print("Filling the store with a SIMULATED programme ...", file=sys.stderr)
     kept, rules = open_store(store, now), standards.load(standard)
-    demo_programme.fill(kept, folder / "profiles", rules, now=now(), who=person(""))
+    demo_programme.fill(kept, folder / "profiles", rules, now=now(), who="SIMULATED demonstration")
 
 
 def _run(host: str, port: int, processes: int, https: bool) -> None:

@@ -9,6 +9,8 @@ Start   at `work`
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -49,6 +51,9 @@ def work(
     address: str, folder: Path, clock: Clock, memory: int | None = None, *, parent: int | None = None
 ) -> None:
     """Do work until the process is ended, or the process that started it is gone."""
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(0)
+    )  # folders on their way are cleaned up, work is given back
     place = Place(open_store(address, clock), folder, clock, memory)
     looked = 0.0
     while parent is None or os.getppid() == parent:
@@ -76,6 +81,9 @@ def once(place: Place) -> bool:
             result = {"problems": [vars(one) for one in refused.problems]}
         except FadeoutError as error:
             state, words, result = queue.FAILED, str(error), {}
+        except SystemExit:
+            queue.give_back(engine, taken.id)
+            raise
         except Exception as error:
             state, words, result = queue.FAILED, f"a fault of ours: {type(error).__name__}: {error}", {}
     queue.end(engine, taken.id, state, words[:500], result, place.clock())

@@ -124,6 +124,18 @@ def cancel(engine: sa.Engine, id: str, now: datetime) -> None:
         connection.execute(WORK.update().where(WORK.c.id == id, WORK.c.state == RUNNING).values(cancel=True))
 
 
+def give_back(engine: sa.Engine, id: str) -> None:
+    """Put running work back into the queue, as its worker is being ended; the try does not count."""
+    again = {
+        "state": QUEUED,
+        "share": 0.0,
+        "words": "the server was ended; this begins anew at its next start",
+    }
+    with engine.begin() as connection:
+        running = sa.and_(WORK.c.id == id, WORK.c.state == RUNNING)
+        connection.execute(WORK.update().where(running).values(**again, tries=WORK.c.tries - 1))
+
+
 def give_up_lost(engine: sa.Engine, now: datetime) -> int:
     """Put work of silent workers back into the queue, or call it failed; give how many were met."""
     late = _at(now - timedelta(seconds=SILENT_S))
