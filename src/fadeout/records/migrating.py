@@ -14,7 +14,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-HEAD = "0004"
+HEAD = "0005"
 STEPS = Path(__file__).with_name("migrations")
 
 

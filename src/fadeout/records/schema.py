@@ -208,6 +208,25 @@ WORK = sa.Table(
     sa.Index("work_state", "state"),
 )
 
+# Posts, reports, alerts and their like (`desk_notes`): no records of the field, so without versions; a log beside.
+DESK = sa.Table(
+    "desk_note",
+    METADATA,
+    sa.Column("topic", sa.Text(), primary_key=True),
+    sa.Column("id", sa.Text(), primary_key=True),
+    sa.Column("state", sa.Text(), nullable=False),
+    sa.Column("at", sa.Text(), nullable=False),
+    sa.Column("body", sa.Text(), nullable=False),  # JSON
+    sa.Index("desk_note_state", "topic", "state", "at"),
+)
+DESK_LOG = sa.Table(
+    "desk_log",
+    METADATA,
+    sa.Column("seq", BIG, primary_key=True),
+    *(sa.Column(name, sa.Text(), nullable=False) for name in ("at", "topic", "id", "who", "what", "why")),
+    sa.Index("desk_log_id", "topic", "id"),
+)
+
 # One row; `writing` is 1 inside a change of ours and nowhere else, so that a map program cannot pass history by.
 GUARD = sa.Table("store_guard", METADATA, sa.Column("writing", BIG, nullable=False))
 APPEND_ONLY = ("history", "changes")
