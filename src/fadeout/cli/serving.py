@@ -140,6 +140,7 @@ def _run(host: str, port: int, processes: int, https: bool) -> None:
         log_level="warning",
         proxy_headers=https,
         server_header=False,
+        timeout_keep_alive=75,  # longer than proxies and browsers keep a connection: none is closed under a question
         timeout_graceful_shutdown=10,
     )
 

@@ -59,7 +59,7 @@ def _pool_of(backend: str, pooled: bool) -> dict[str, Any]:
     """How connections are kept: a server's are, as to open a file anew takes longer than most questions to it."""
     if backend == "sqlite" and not pooled:
         return {"poolclass": NullPool, "connect_args": {"timeout": BUSY_S}}
-    kept = {"poolclass": QueuePool, "pool_size": 10, "max_overflow": 50, "pool_timeout": BUSY_S}
+    kept = {"poolclass": QueuePool, "pool_size": 40, "max_overflow": 20, "pool_timeout": BUSY_S}
     if backend == "sqlite":
         return {**kept, "connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
     return kept if pooled else {}
