@@ -38,6 +38,7 @@ def test_a_table_is_filtered_sorted_and_paged(server: Server) -> None:
     assert rows(client.get("/records/evidence", params={"f.id": "M-11"}).text) == [
         f"M-{n}" for n in range(110, 120)
     ]
+    assert client.get("/records/evidence/count?f.kind=fragment").text.strip() == "3 records"
     assert "No record fits" in client.get("/records/evidence", params={"f.munition": "x"}).text
     assert client.get("/records/evidence", params={"f.count": "many"}).status_code == 422
     seen, address = [], "/records/evidence?sort=count:down"
