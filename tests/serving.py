@@ -99,6 +99,7 @@ def serving(address: str, folder: Path, **setting: object) -> Iterator[Server]:
             client.close()
         server.should_exit = True
         thread.join(20)
+        made.store.engine.dispose()
 
 
 Sign = Callable[..., httpx.Client]

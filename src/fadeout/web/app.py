@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
@@ -94,6 +95,7 @@ def make_app(setting: Setting, clock: Clock = now) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         max_body_size=LARGEST_BODY,
+        lifespan=_life,
         telemetry={
             "auto_configure": False,
             "tracing": False,
@@ -114,6 +116,12 @@ def make_app(setting: Setting, clock: Clock = now) -> FastAPI:
     app.exception_handler(RequestValidationError)(_asked_wrongly)
     app.exception_handler(Exception)(_our_fault)
     return app
+
+
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.desk.engine.dispose()
 
 
 def serving() -> FastAPI:
